@@ -18,6 +18,7 @@ from harness.config.versions import GIT
 from harness.decisions import Observations
 from harness.decisions.questions import estimate, questions
 from harness.errors import SettingsError
+from harness.gate.baselines.promotion import ANCHOR
 from harness.gate.baselines.recording import FOLDER, Recording, parse_recording
 from harness.gate.history.runs import PART, WeighedVersion, stored_report
 from harness.gate.history.scores import Scores, Side, scores_of
@@ -27,7 +28,6 @@ from harness.statistics.changes import change_points, one_mean, one_rate
 from harness.store import Store
 
 MOST_VERSIONS = 100
-ANCHOR = "anchor"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _Name = tuple[str, str]
 """An evaluation and its metric."""
@@ -231,7 +231,7 @@ def _of_stored(store: Store, known: _Known, report_of: Callable[[str], Report | 
 
 def _is_shown(entry: Verdict) -> bool:
     """False of an error, of what is sealed or people decide with a judge, and of some of the cases (--case)."""
-    if entry.review is not None or getattr(entry.plan, "candidates", "") == "sealed":
+    if entry.review is not None or entry.plan.candidates == "sealed":
         return False
     is_part = entry.plan.design == "fixed" and entry.n_cases + entry.n_skipped < entry.suite_size
     is_decided = entry.candidate is not None and entry.verdict is not VerdictKind.ERROR
@@ -250,9 +250,8 @@ def _of_scores(scores: Scores, metric: str, report: Report) -> Drawn:
         stopped_at=entry.stopped_at or "",
     )
     judges = tuple(each.fingerprint for each in report.judges) if entry.judges else ()
-    anchor = getattr(entry, ANCHOR, None)
     contents = tuple(each.content for each in entry.cases)
-    return Drawn(observed, contents, code.get(scores.id), judges, None if anchor is None else anchor.value)
+    return Drawn(observed, contents, code.get(scores.id), judges, None if entry.anchor is None else entry.anchor.value)
 
 
 def _of_recordings(known: _Known, drawn: Mapping[_Name, Mapping[int, Drawn]]) -> Iterator[tuple[_Name, Drawn]]:

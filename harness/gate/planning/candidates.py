@@ -62,7 +62,8 @@ def next_candidates(
     is_recorded = any(each.turn.baseline_level for each in known.looks)
     turn = next_turn(known.looks, known.members, lambda: green_runs(runs), level=level, is_recorded=is_recorded)
     level *= 1 - BASELINE_SHARE if is_recorded else 1
-    opened = [stored_report(store, run.run_id) for run in runs if run.finished and run.run_id in store.looked_at()]
+    looked_at = store.looked_at()
+    opened = [stored_report(store, run.run_id) for run in runs if run.finished and run.run_id in looked_at]
     seen = {each.id: each.n_cases for of_run in opened for each in of_run.evaluations}
     named = zip(report.evaluations, names_of(report.evaluations), strict=True)
     return tuple(
