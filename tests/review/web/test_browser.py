@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Dialog, Page, expect
 
 from harness.review import Queue
 from harness.store import Store
-from tests.chromium import MARKS, WAIT_S, launched, wait_until
+from tests.chromium import MARKS, WAIT_S, launched, look_at, wait_until
 from tests.ports import held_port
 from tests.review.web import contents
 from tests.review.web.serving import Server
@@ -106,7 +106,7 @@ _ANSWERS = """(n) => performance.getEntriesByType("resource")
 
 def press(page: Page, key: str, shown: str) -> None:
     """Press a key as a person would, who has seen the item, and wait for what it leads to."""
-    page.wait_for_timeout(170)
+    look_at(page)
     page.keyboard.press(key)
     expect(page.locator("#stage")).to_contain_text(shown)
 
@@ -120,7 +120,7 @@ def test_one_key_labels_submits_and_shows_the_next(serve: Any, open_page: Any, s
         press(page, str(number), f"answer {number}")
         expect(page.locator("#said")).to_have_text(f"Labelled {number}.")
         expect(page.locator(TITLE)).to_be_focused()
-    page.wait_for_timeout(170)
+    look_at(page)
     page.keyboard.press("5")
     expect(page.locator("#empty h1")).to_be_focused()
     assert values(store) == [1, 2, 3, 4, 5]
@@ -175,7 +175,7 @@ def test_skip_flag_and_undo(serve: Any, open_page: Any, store: Store) -> None:
     press(page, "4", "answer 1")
     page.keyboard.press("c")
     expect(page.get_by_label("Comment on this item")).to_be_focused()
-    page.wait_for_timeout(170)
+    look_at(page)
     page.keyboard.type("cut 1 2 s z")
     page.keyboard.press("Enter")
     press(page, "f", "answer 2")
@@ -223,7 +223,7 @@ def test_a_screen_reader_is_told_that_another_item_is_there(serve: Any, open_pag
     press(page, "5", "answer 2")
     assert focused(page) == "heading Item 3: Faithful summary"
     press(page, "5", "answer 3")
-    page.wait_for_timeout(170)
+    look_at(page)
     page.keyboard.press("5")
     expect(page.locator("#empty h1")).to_be_focused()
     assert focused(page) == "heading Nothing is left for you"
@@ -253,7 +253,7 @@ def test_the_end_says_what_was_decided(serve: Any, open_page: Any, store: Store)
     page = open_page(serve().link)
     expect(page.locator(".answer")).to_contain_text("answer 0")
     press(page, "4", "answer 1")
-    page.wait_for_timeout(170)
+    look_at(page)
     page.keyboard.press("4")
     expect(page.locator("#empty h1")).to_have_text("Nothing is left for you")
     expect(page.locator("#counts")).to_have_text("2 labels left")
@@ -305,11 +305,11 @@ def test_a_key_that_bounces_or_is_held_down_labels_nothing_that_nobody_saw(
     numbered(store, 20)
     page = open_page(serve().link)
     expect(page.locator(".answer")).to_contain_text("answer 0")
-    page.wait_for_timeout(170)
+    look_at(page)
     page.evaluate(_TWICE)
     expect(page.locator(".answer")).to_contain_text("answer 1")
     for _ in range(5):
-        page.wait_for_timeout(170)
+        look_at(page)
         page.keyboard.down("5")  # the first is a press, the others repeat
     page.keyboard.up("5")
     page.wait_for_timeout(300)
@@ -331,7 +331,7 @@ def test_nothing_is_lost_when_the_server_is_killed_between_two_keys(serve: Any, 
     fetched(page, 2)
     server.kill()
     press(page, "2", "answer 2")
-    page.wait_for_timeout(170)
+    look_at(page)
     page.keyboard.press("3")
     expect(page.get_by_role("alert")).to_contain_text("The server can't be reached. Your last 2 are kept here")
     serve(port=server.port)
@@ -566,7 +566,7 @@ def test_a_browser_that_lets_nothing_be_stored_loses_nothing_while_the_page_is_o
     fetched(page)
     server.kill()
     press(page, "2", "answer 1")
-    page.wait_for_timeout(170)
+    look_at(page)
     page.keyboard.press("3")
     expect(page.get_by_role("alert")).to_contain_text("Your last 2 are kept here")
     serve(port=server.port)

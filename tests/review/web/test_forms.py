@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from harness.records.review import Batch, FormQuestion
 from harness.review import Queue
 from harness.store import Store
-from tests.chromium import MARKS, launched, wait_until
+from tests.chromium import MARKS, launched, look_at, wait_until
 from tests.review.web import contents
 from tests.review.web.serving import Server
 
@@ -52,8 +52,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 def open_first(page: Page, server: Server) -> None:
     page.goto(server.link)
-    page.locator("#verdict .choice").first.wait_for()
-    page.wait_for_timeout(170)
+    look_at(page)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["desk", "phone"])
@@ -94,14 +93,14 @@ def test_both_bad_is_a_key_and_an_older_label_is_changed_from_the_list(
         for number, key in enumerate(("4", "2"), 1):
             page.keyboard.press(key)
             expect(page.locator("#stage")).to_contain_text(f"left {number}")
-            page.wait_for_timeout(170)
+            look_at(page)
         wait_until(page, lambda: len(store.review.events(batch_id="b1")) == 2)
         assert [event.value for event in store.review.events(batch_id="b1")] == ["bad", "tie"]
         page.get_by_role("link", name="Your labels").click()
         page.get_by_role("link", name="Change").last.click()
         expect(page.locator("#stage")).to_contain_text("You labelled both bad. That counts until")
         expect(page.locator("#stage")).to_contain_text("left 0")
-        page.wait_for_timeout(170)
+        look_at(page)
         page.keyboard.press("2")
         expect(page.locator("#stage")).to_contain_text("left 2")
         wait_until(page, lambda: len(store.review.events(batch_id="b1")) == 4)
