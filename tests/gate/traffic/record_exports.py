@@ -31,14 +31,14 @@ def _messages(turns):
 
 
 def opentelemetry(address):
-    """The instrumentation of OpenAI's client in the collector's file format, and spans set by hand on the console."""
+    """The instrumentation of OpenAI's client, in the collector's file format."""
     os.environ["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] = "span_only"
     os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "gen_ai_latest_experimental"
     from openai import OpenAI
     from opentelemetry.exporter.otlp.json.file.trace_exporter import FileSpanExporter
     from opentelemetry.instrumentation.openai_v2 import OpenAIInstrumentor
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
     with (EXPORTS / "opentelemetry.jsonl").open("w") as stream:
         provider = TracerProvider()
@@ -49,28 +49,6 @@ def opentelemetry(address):
             with tracer.start_as_current_span("answer a customer"):
                 client.chat.completions.create(model="shop", messages=_messages(turns), temperature=0.5)
         client.chat.completions.create(model="shop", messages=_messages(TALKS[0][1]), tools=[TOOL])
-    with (EXPORTS / "console.json").open("w") as stream:
-        provider = TracerProvider()
-        provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(out=stream)))
-        tracer = provider.get_tracer("shop")
-        for number, (talk, turns, answer) in enumerate(TALKS):
-            with tracer.start_as_current_span("chat shop") as span:
-                span.set_attributes({"gen_ai.operation.name": "chat", "gen_ai.conversation.id": talk})
-                if number == 0:  # the events of 1.27
-                    span.add_event("gen_ai.content.prompt", {"gen_ai.prompt": json.dumps(_messages(turns))})
-                    span.add_event(
-                        "gen_ai.content.completion", {"gen_ai.completion": json.dumps([{"content": answer}])}
-                    )
-                elif number == 1:  # an event for each message
-                    for each in _messages(turns):
-                        span.add_event(f"gen_ai.{each['role']}.message", {"content": each["content"]})
-                    span.add_event("gen_ai.choice", {"index": 0, "message": json.dumps({"content": answer})})
-                else:  # attributes with numbers
-                    for place, each in enumerate(_messages(turns)):
-                        span.set_attributes({f"gen_ai.prompt.{place}.{name}": text for name, text in each.items()})
-                    span.set_attribute("gen_ai.completion.0.content", answer)
-        with tracer.start_as_current_span("execute_tool look_up") as span:
-            span.set_attributes({"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "look_up"})
 
 
 def langfuse():
