@@ -25,10 +25,10 @@ def view(report: Mapping[str, Any]) -> Iterator[Block]:
     for each in report["lowest"]:
         what = f"{printable(each['id'])}   {printable(each['reason'] or '', 160)}"
         yield f"{figure(each['score'])} on {each['day']}", what
-    if report["lowest"]:
+    if report["verdict"] == "changed":
         name = shlex.quote(printable(report["lowest"][0]["id"]))
         yield "next", f"steelyard cases from FILE --id {name} >> evals/…/cases.jsonl"
     elif not report["samples"]:
         yield "next", "give each answer `id`, `time`, `prompt`, `output`: steelyard watch --help; see --since, too"
-    else:
+    elif report["verdict"] == "could not measure":
         yield "next", "watch an evaluation that asks what production was asked: `await model.ask(case.prompt)`"

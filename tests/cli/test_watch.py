@@ -187,7 +187,7 @@ def test_what_can_t_be_watched_is_refused(place: Path, arguments: tuple[str, ...
 
 def test_an_id_of_a_trace_is_harmless_in_a_command() -> None:
     lowest = [{"id": "a;rm b\x1b[31m", "day": "2026-11-20", "score": 0.0, "reason": None}]
-    report = {"verdict": "unchanged", "evaluation": "t.py::t", "days_between_false_alarms": 90.0, "samples": 1}
+    report = {"verdict": "changed", "evaluation": "t.py::t", "days_between_false_alarms": 90.0, "samples": 1}
     report |= {"skipped": 0, "unmeasured": 0, "metrics": {}, "errors": [], "left_out": {}, "lowest": lowest}
     assert advice(report) == "steelyard cases from FILE --id 'a;rm b\\x1b[31m' >> evals/…/cases.jsonl"
 

@@ -95,7 +95,7 @@ def _rows(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for scope in (scope for each in value["resourceSpans"] for scope in each.get("scopeSpans", ())):
         for span in scope.get("spans", ()):
             known = {name: span.get(name) for name in ("spanId", "traceId", "startTimeUnixNano")}
-            own = {each["key"]: next(iter(each["value"].values()), None) for each in span.get("attributes", ())}
+            own = {each["key"]: next(iter(each.get("value", {}).values()), None) for each in span.get("attributes", ())}
             yield "OpenTelemetry", known | own
 
 

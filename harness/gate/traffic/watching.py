@@ -16,7 +16,6 @@ from harness.config.roles import judge_names
 from harness.config.versions import VersionSettings
 from harness.errors import EngineError, MarkerError, UsageError, shortened
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.runs.opening import check_judges
 from harness.gate.runs.versions import Players
 from harness.gate.sampling.bodies import BodyResult, run_body
 from harness.gate.sampling.body_errors import NOTHING_ASKED, BodyErrors
@@ -105,7 +104,6 @@ async def score_samples(
         sampler = _TraceSampler(store, window=settings.concurrency, spending=spending, find_source=players.find)
         try:
             judges = [await players.find(name) for name in names]
-            check_judges(names, {name: each.engine for name, each in zip(names, judges, strict=True) if each.engine})
             while chunk := list(islice(rest, _AT_ONCE)):
                 sampler.samples = {each.id: each for each in chunk}
                 for each, error in await asyncio.gather(*(_score(evaluation, each, sampler, judges) for each in chunk)):

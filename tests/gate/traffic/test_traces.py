@@ -140,12 +140,19 @@ def test_a_field_groups_spans_too(read):
     assert (sample.session, turns(sample)) == ("7", [("user", "Hi?"), ("assistant", "Hello.")])
 
 
-def test_thoughts_are_no_text_and_other_roles_names_are_known(read):
-    parts = [{"type": "reasoning", "content": "Let me see."}, {"type": "text", "content": "Soon."}]
-    ((sample,), _) = read(
-        {**LINE, "prompt": {"role": "human", "content": "When?"}, "output": {"role": "ai", "parts": parts}}
-    )
-    assert turns(sample) == [("user", "When?"), ("assistant", "Soon.")]
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ({"role": "human", "content": "When?"}, [("user", "When?")]),
+        ({"role": "user", "parts": [{"type": "reasoning", "content": "Hm."}, {"text": "When?"}]}, [("user", "When?")]),
+        ({"tools": [], "messages": [{"role": "user", "content": "When?"}]}, [("user", "When?")]),
+        ([{"role": "ai", "content": "Hi."}, {"content": "When?"}], [("assistant", "Hi."), ("user", "When?")]),
+        ({"order": 7}, [("user", '{"order": 7}')]),
+    ],
+)
+def test_messages_are_read_in_the_forms_that_clients_write(read, message, expected):
+    ((sample,), _) = read({**LINE, "prompt": message})
+    assert turns(sample) == [*expected, ("assistant", "Hello.")]
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
