@@ -5,7 +5,6 @@ import sqlite3
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,8 +13,11 @@ from tests import warm
 from tests.cli.conftest import Run
 
 SUITE = """
+import warnings
+
 import pytest
 
+warnings.warn("of no interest")
 CASES = [{"id": "hello", "prompt": "Hello", "language": "en"}]
 
 
@@ -40,13 +42,6 @@ def test_other(model, case):
 @pytest.mark.evaluation(cases=CASES, threshold=0.9, margin=0.05)
 async def test_judged(model, case, judge):
     return await judge.rate(await model.ask(case.prompt), rubric="rubric.md", case=case)
-"""
-OTHERS = """
-import warnings
-
-import pytest
-
-warnings.warn("of no interest")
 
 
 @pytest.mark.evaluation(threshold=0.9, margin=0.05)
@@ -73,7 +68,6 @@ def place(folder: Path) -> Path:
     """A project, and 30 days of traffic that fall on the 20th."""
     (folder / "suites").mkdir()
     (folder / "suites" / "test_answers.py").write_text(SUITE)
-    (folder / "suites" / "test_others.py").write_text(OTHERS)
     (folder / "suites" / "test_broken.py").write_text("import nothing_of_this_name\n")
     (folder / "steelyard.toml").write_text(SETTINGS)
     (folder / "rubric.md").write_text(RUBRIC)
@@ -129,22 +123,6 @@ def test_what_production_was_not_asked_could_not_be_measured(place: Path) -> Non
     report = json.loads(done.stdout)
     assert (done.returncode, report["verdict"], report["unmeasured"]) == (8, "could not measure", 300)
     assert "which production was not asked" in report["errors"][0]
-    assert advice(report).startswith("watch an evaluation that asks what production was asked")
-
-
-def advice(report: dict[str, Any]) -> str:
-    """What the report says to do next."""
-    (text,) = [block[1] for block in view(report) if isinstance(block, tuple) and block[0] == "next"]
-    return str(text)
-
-
-@pytest.mark.service
-def test_samples_of_which_none_is_of_use_could_not_be_measured(place: Path) -> None:
-    (place / "bare.jsonl").write_text('{"id": "a", "time": 5, "prompt": "Hi"}\n')
-    done = steelyard(place, "watch", "bare.jsonl", *POLITE, "--json")
-    report = json.loads(done.stdout)
-    assert (done.returncode, report["left_out"]) == (8, {"without a question or an answer": 1})
-    assert advice(report).startswith("give each answer")
 
 
 @pytest.mark.service
@@ -152,25 +130,19 @@ def test_a_judge_is_asked_once_for_each_sample(place: Path) -> None:
     command = ("watch", "traces.jsonl", "--evaluation", "suites/test_answers.py::test_judged", "--json")
     first = steelyard(place, *command)
     assert (first.returncode, json.loads(first.stdout)["metrics"]["score"]["mean"]) == (0, 1.0), first.stderr
-    assert n_samples(place) == 300
     assert steelyard(place, *command).stdout == first.stdout
-    assert n_samples(place) == 300
-
-
-def n_samples(place: Path) -> int:
-    """The samples in the store, which has the judge's answers and none of production's."""
-    with sqlite3.connect(place / ".steelyard" / "store.db") as store:
-        return int(store.execute("select count(*) from steelyard_samples").fetchone()[0])
+    with sqlite3.connect(place / ".steelyard" / "store.db") as store:  # of production it has nothing
+        assert store.execute("select count(*) from steelyard_samples").fetchone() == (300,)
 
 
 @pytest.mark.service
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--evaluation", "suites/test_others.py::test_sampling"), "takes `prompt`"),
-        (("--evaluation", "suites/test_answers.py"), "3 evaluations are named"),
+        (("--evaluation", "suites/test_answers.py::test_sampling"), "takes `prompt`"),
+        (("--evaluation", "suites/test_answers.py"), "4 evaluations are named"),
         (
-            ("--evaluation", "suites/test_others.py::test_none"),
+            ("--evaluation", "suites/test_answers.py::test_none"),
             "::test_none could not be run by pytest: ERROR: not found",
         ),
         (("--evaluation", "suites/test_broken.py::test_it"), "No module named 'nothing_of_this_name'"),
@@ -185,11 +157,21 @@ def test_what_can_t_be_watched_is_refused(place: Path, arguments: tuple[str, ...
     assert "Warning" not in done.stderr
 
 
-def test_an_id_of_a_trace_is_harmless_in_a_command() -> None:
+@pytest.mark.parametrize(
+    ("verdict", "n_samples", "advice"),
+    [
+        ("changed", 1, "steelyard cases from FILE --id 'a;rm b\\x1b[31m' >> evals/…/cases.jsonl"),
+        ("could not measure", 0, "give each answer `id`, `time`, `prompt`, `output`: steelyard watch --help"),
+        ("could not measure", 1, "watch an evaluation that asks what production was asked"),
+    ],
+)
+def test_each_verdict_is_followed_by_what_to_do(verdict: str, n_samples: int, advice: str) -> None:
     lowest = [{"id": "a;rm b\x1b[31m", "day": "2026-11-20", "score": 0.0, "reason": None}]
-    report = {"verdict": "changed", "evaluation": "t.py::t", "days_between_false_alarms": 90.0, "samples": 1}
+    report = {"verdict": verdict, "evaluation": "t.py::t", "days_between_false_alarms": 90.0, "samples": n_samples}
     report |= {"skipped": 0, "unmeasured": 0, "metrics": {}, "errors": [], "left_out": {}, "lowest": lowest}
-    assert advice(report) == "steelyard cases from FILE --id 'a;rm b\\x1b[31m' >> evals/…/cases.jsonl"
+    name, text = [*view(report)][-1]
+    assert name == "next"
+    assert str(text).startswith(advice)
 
 
 def test_cases_are_drawn_or_a_failure_is_made_one(place: Path, run: Run) -> None:

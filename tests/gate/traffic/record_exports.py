@@ -24,10 +24,8 @@ TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type
 
 
 def _messages(turns):
-    return [
-        {"role": "system", "content": "You are a shop's assistant."},
-        *({"role": r, "content": c} for r, c in turns),
-    ]
+    every = [("system", "You are a shop's assistant."), *turns]
+    return [{"role": role, "content": text} for role, text in every]
 
 
 def opentelemetry(address):
@@ -57,42 +55,23 @@ def langfuse():
     from langfuse.api import ObservationV2
     from opentelemetry.exporter.otlp.json.file.trace_exporter import FileSpanExporter
 
-    rows = []
+    rows, language = [], {"language": "en"}
     with (EXPORTS / "langfuse-spans.jsonl").open("w") as stream:
-        client = Langfuse(
-            public_key="none", secret_key="none", span_exporter=FileSpanExporter(stream=stream), flush_at=1
-        )
+        client = Langfuse(public_key="x", secret_key="x", span_exporter=FileSpanExporter(stream=stream), flush_at=1)
+        begin = client.start_as_current_observation
         for talk, turns, answer in TALKS:
+            model = {"as_type": "generation", "model": "shop", "metadata": language, "input": _messages(turns)}
             with (
                 propagate_attributes(session_id=talk),
-                client.start_as_current_observation(
-                    name="answer", as_type="span", input=turns[-1][1], output=answer
-                ) as root,
-                root.start_as_current_observation(
-                    name="model",
-                    as_type="generation",
-                    model="shop",
-                    input=_messages(turns),
-                    output={"role": "assistant", "content": answer},
-                    metadata={"language": "en"},
-                ) as own,
+                begin(name="answer", as_type="span", input=turns[-1][1], output=answer) as root,
+                begin(name="model", **model, output={"role": "assistant", "content": answer}) as own,
             ):
                 for each, kind in ((root, "SPAN"), (own, "GENERATION")):
-                    span = each._otel_span
-                    known = {
-                        "id": each.id,
-                        "trace_id": each.trace_id,
-                        "type": kind,
-                        "session_id": talk,
-                        "project_id": "shop",
-                    }
-                    known |= {
-                        "start_time": f"2026-12-01T10:0{len(rows)}:00Z",
-                        "name": span.name,
-                        "metadata": {"language": "en"},
-                    }
+                    span, start = each._otel_span, f"2026-12-01T10:0{len(rows)}:00Z"
                     texts = [span.attributes.get(f"langfuse.observation.{name}") for name in ("input", "output")]
                     read = [json.loads(text) if text.startswith(("[", "{")) else text for text in texts]
+                    known = {"id": each.id, "trace_id": each.trace_id, "type": kind, "session_id": talk}
+                    known |= {"project_id": "shop", "start_time": start, "name": span.name, "metadata": language}
                     rows.append(ObservationV2(**known, input=read[0], output=read[1]))
         client.flush()
         client.shutdown()

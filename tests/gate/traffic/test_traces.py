@@ -11,6 +11,7 @@ import pytest
 
 from harness.errors import CaseError
 from harness.gate.traffic.traces import Traces, clean_cases, draw_cases
+from harness.records import Case
 
 EXPORTS = Path(__file__).parent / "exports"
 ASKED = ("system", "You are a shop's assistant."), ("user", "Where is order 7?")
@@ -129,15 +130,12 @@ def test_times_are_read_in_seconds_finer_units_or_as_a_date(read, time):
 
 
 def test_since_passes_over_and_session_groups_by_a_field(read):
+    texts = {"gen_ai.input.messages": "Hi?", "gen_ai.output.messages": "Hello.", "user": "8"}
     old = {**LINE, "id": "b", "time": "2026-11-23T23:59:59.9Z"}
-    samples, _ = read({**LINE, "user": 7}, old, since=datetime(2026, 11, 24), session="user")
-    assert [(each.id, each.session) for each in samples] == [("a", "7")]
-
-
-def test_a_field_groups_spans_too(read):
-    texts = {"gen_ai.input.messages": "Hi?", "gen_ai.output.messages": "Hello.", "user.id": "7"}
-    ((sample,), _) = read(span(texts), session="user.id")
-    assert (sample.session, turns(sample)) == ("7", [("user", "Hi?"), ("assistant", "Hello.")])
+    samples, _ = read({**LINE, "user": 7}, old, span(texts), since=datetime(2026, 11, 24), session="user")
+    assert [(each.id, each.session, turns(each)) for each in samples] == [
+        (name, session, [("user", "Hi?"), ("assistant", "Hello.")]) for name, session in (("a", "7"), ("1", "8"))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -163,49 +161,34 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 # -- cases ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def traffic(tmp_path):
-    def write(n, prefix="", **fields):
-        lines = ({**LINE, "id": f"{prefix}{i}", **fields} for i in range(n))
-        (tmp_path / "t.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines), encoding="utf-8")
-        return Traces([tmp_path / "t.jsonl"])
-
-    return write
+def samples(n, prefix="", **fields):
+    return [Case({"id": f"{prefix}{i}", "session": "", **fields}) for i in range(n)]
 
 
-def test_every_sample_is_drawn_as_often_as_its_probability_says(traffic):
+def test_every_sample_is_drawn_as_often_as_its_probability_says():
     """Over 150 sets of ids: 7 of 30 each; the standard error of a share is 0.035."""
     drawn = np.zeros(30)
     for trial in range(150):
-        cases = draw_cases(traffic(30, f"{trial}-"), 7)
-        assert {each["probability"] for each in cases} == {7 / 30}
-        for each in cases:
+        for each in draw_cases(samples(30, f"{trial}-"), 7):
             drawn[int(each["id"].partition("-")[2])] += 1
+            assert each["probability"] == 7 / 30
     assert drawn.sum() == 150 * 7
     assert abs(drawn / 150 - 7 / 30).max() < 0.14
-    assert draw_cases(traffic(30), 7) == draw_cases(traffic(30), 7)
+    assert draw_cases(samples(30), 7) == draw_cases(samples(30)[::-1], 7)[::-1]
 
 
-def test_all_are_drawn_of_fewer_than_asked_for_and_none_of_none(traffic):
-    assert [each["probability"] for each in draw_cases(traffic(3), 10)] == [1.0] * 3
-    assert draw_cases(traffic(0), 10) == []
+def test_all_are_drawn_of_fewer_than_asked_for_and_none_of_none():
+    assert [each["probability"] for each in draw_cases(samples(3), 10)] == [1.0] * 3
+    assert draw_cases([], 10) == []
 
 
-def test_personal_data_is_replaced_everywhere_but_in_the_id(traffic):
-    address = "ann@shop.org"
-    (case,) = draw_cases(
-        traffic(1, address, prompt=f"I am {address}", output=f"Hi {address}", notes=[{"x": address}]), 1
-    )
-    assert (case["id"], case["prompt"], case["notes"]) == (
-        f"{address}0",
-        "I am email@example.com",
-        [{"x": "email@example.com"}],
-    )
-    assert address not in json.dumps({**case, "id": "", "cluster": ""})
+def test_personal_data_is_replaced_everywhere_but_in_the_id():
+    (case,) = clean_cases(samples(1, "ann@shop.org ", prompt="I am ann@shop.org", notes=[{"x": "ann@shop.org"}]))
+    assert (case["id"], case["prompt"]) == ("ann@shop.org 0", "I am email@example.com")
+    assert case["notes"] == [{"x": "email@example.com"}]
 
 
-def test_what_is_of_one_session_is_a_cluster_without_its_name(read):
-    samples, _ = read(*({**LINE, "id": name, "session": of} for name, of in [("a", None), ("b", "s"), ("c", "s")]))
-    cases = [*clean_cases(samples)]
-    assert [(each["id"], each["cluster"]) for each in cases] == [("a", "a"), ("b", "b"), ("c", "b")]
+def test_what_is_of_one_session_is_a_cluster_without_its_name():
+    cases = [*clean_cases([*samples(1), *samples(2, "s", session="ann")])]
+    assert [(each["id"], each["cluster"]) for each in cases] == [("0", "0"), ("s0", "s0"), ("s1", "s0")]
     assert all("session" not in each for each in cases)
