@@ -41,7 +41,7 @@ _COMMANDS = {
     "comment": ("runs", "Write the report into a pull request, kept up to date."),
     "track": ("runs", "Hand a stored run to a tracker, such as MLflow."),
     "watch": ("watch", "Tell whether production has become worse, and since when."),
-    "cases": ("watch", "Draw cases from traffic, or add one that failed."),
+    "cases": ("watch", "Make cases of traffic: some drawn, or one that failed."),
     "store": ("store", "Look at stored samples, prune them, merge two stores."),
 }
 """The module of each subcommand, which has its name there, and its line in `steelyard --help`."""

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from harness.reporting.watch import markdown, view
-from harness.store import Store
+from harness.reporting.watch import view
 from tests import warm
 from tests.cli.conftest import Run
-from tests.store.rows import draw, key_of, score
 
 SUITE = """
+import warnings
+
 import pytest
 
+warnings.warn("of no interest")
 CASES = [{"id": "hello", "prompt": "Hello", "language": "en"}]
 
 
@@ -41,9 +42,6 @@ def test_other(model, case):
 @pytest.mark.evaluation(cases=CASES, threshold=0.9, margin=0.05)
 async def test_judged(model, case, judge):
     return await judge.rate(await model.ask(case.prompt), rubric="rubric.md", case=case)
-"""
-OTHERS = """
-import pytest
 
 
 @pytest.mark.evaluation(threshold=0.9, margin=0.05)
@@ -70,7 +68,7 @@ def place(folder: Path) -> Path:
     """A project, and 30 days of traffic that fall on the 20th."""
     (folder / "suites").mkdir()
     (folder / "suites" / "test_answers.py").write_text(SUITE)
-    (folder / "suites" / "test_others.py").write_text(OTHERS)
+    (folder / "suites" / "test_broken.py").write_text("import nothing_of_this_name\n")
     (folder / "steelyard.toml").write_text(SETTINGS)
     (folder / "rubric.md").write_text(RUBRIC)
     start = datetime(2026, 11, 1, tzinfo=UTC)
@@ -94,7 +92,7 @@ def steelyard(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 
 @pytest.mark.service
-def test_a_fall_is_reported_on_the_terminal_and_in_files(place: Path) -> None:
+def test_a_fall_is_reported_on_the_terminal_and_in_a_file(place: Path) -> None:
     done = steelyard(place, "watch", "traces.jsonl", *POLITE)
     assert done.returncode == 1, done.stdout + done.stderr
     assert done.stdout.startswith("CHANGED: suites/test_answers.py::test_polite\n")
@@ -103,7 +101,6 @@ def test_a_fall_is_reported_on_the_terminal_and_in_files(place: Path) -> None:
     report = json.loads((place / "reports" / "latest" / "watch.json").read_text())
     assert report["metrics"]["score"]["began"] == "2026-11-20"
     assert report["lowest"][0]["reason"].startswith("assert 'sorry' not in")
-    assert (place / "reports" / "latest" / "watch.md").read_text().startswith("# Watch\n\nCHANGED")
     again = steelyard(place, "watch", "traces.jsonl", *POLITE, "--json")
     assert json.loads(again.stdout) == report
     assert [path.name for path in (place / "reports" / "latest").iterdir() if "report" in path.name] == []
@@ -133,72 +130,57 @@ def test_a_judge_is_asked_once_for_each_sample(place: Path) -> None:
     command = ("watch", "traces.jsonl", "--evaluation", "suites/test_answers.py::test_judged", "--json")
     first = steelyard(place, *command)
     assert (first.returncode, json.loads(first.stdout)["metrics"]["score"]["mean"]) == (0, 1.0), first.stderr
-    assert n_samples(place) == 300
     assert steelyard(place, *command).stdout == first.stdout
-    assert n_samples(place) == 300
-
-
-def n_samples(place: Path) -> int:
-    """The samples in the store, which has the judge's answers and none of production's."""
-    with sqlite3.connect(place / ".steelyard" / "store.db") as store:
-        return int(store.execute("select count(*) from steelyard_samples").fetchone()[0])
+    with sqlite3.connect(place / ".steelyard" / "store.db") as store:  # of production it has nothing
+        assert store.execute("select count(*) from steelyard_samples").fetchone() == (300,)
 
 
 @pytest.mark.service
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--evaluation", "suites/test_others.py::test_sampling"), "takes `prompt`"),
-        (("--evaluation", "suites/test_answers.py"), "3 evaluations are named"),
-        (("--evaluation", "suites/test_answers.py::test_none"), "could not be run by pytest"),
-        ((*POLITE, "--reference", "2026-11-01..soon"), "--reference: 'soon' is no day"),
-        ((*POLITE, "--level", "0.8", "--reference", "2026-11-01"), "are two levels"),
-        (("--evaluation", "suites/test_answers.py::test_judged", "--judge", "ratr"), "Did you mean 'rater'?"),
+        (("--evaluation", "suites/test_answers.py::test_sampling"), "takes `prompt`"),
+        (("--evaluation", "suites/test_answers.py"), "4 evaluations are named"),
+        (
+            ("--evaluation", "suites/test_answers.py::test_none"),
+            "::test_none could not be run by pytest: ERROR: not found",
+        ),
+        (("--evaluation", "suites/test_broken.py::test_it"), "No module named 'nothing_of_this_name'"),
+        ((*POLITE, "--since", "soon"), "'soon' does not match the format"),
+        ((*POLITE, "--level", "0"), "0 is not between 0 and 1"),
     ],
 )
 def test_what_can_t_be_watched_is_refused(place: Path, arguments: tuple[str, ...], message: str) -> None:
     done = steelyard(place, "watch", "traces.jsonl", *arguments)
     assert done.returncode == 4
     assert message in " ".join(done.stderr.split())
+    assert "Warning" not in done.stderr
 
 
-def test_what_a_model_or_a_trace_wrote_is_harmless_on_a_page_and_in_a_command() -> None:
-    lowest = [{"id": "a;rm b|<b>", "day": "2026-11-20", "score": 0.0, "reason": "![x](http://x) \x1b[31m @ann"}]
-    report = {
-        "verdict": "unchanged",
-        "evaluation": "t.py::t",
-        "days_between_false_alarms": 90.0,
-        "samples": 1,
-        "skipped": 0,
-    }
-    report |= {"unmeasured": 0, "metrics": {}, "days": {}, "errors": ["# <i>"], "left_out": {}, "lowest": lowest}
-    page = markdown(report)
-    assert [each for each in ("<b>", "<i>", "![x", "@ann", "\x1b", "|<") if each in page] == []
-    commands = [block[1] for block in view(report) if isinstance(block, tuple) and block[0] == "next"]
-    assert commands == ["steelyard cases add FILE 'a;rm b|<b>' --to evals/…/cases.jsonl"]
+@pytest.mark.parametrize(
+    ("verdict", "n_samples", "advice"),
+    [
+        ("changed", 1, "steelyard cases from FILE --id 'a;rm b\\x1b[31m' >> evals/…/cases.jsonl"),
+        ("could not measure", 0, "give each answer `id`, `time`, `prompt`, `output`: steelyard watch --help"),
+        ("could not measure", 1, "watch an evaluation that asks what production was asked"),
+    ],
+)
+def test_each_verdict_is_followed_by_what_to_do(verdict: str, n_samples: int, advice: str) -> None:
+    lowest = [{"id": "a;rm b\x1b[31m", "day": "2026-11-20", "score": 0.0, "reason": None}]
+    report = {"verdict": verdict, "evaluation": "t.py::t", "days_between_false_alarms": 90.0, "samples": n_samples}
+    report |= {"skipped": 0, "unmeasured": 0, "metrics": {}, "errors": [], "left_out": {}, "lowest": lowest}
+    name, text = [*view(report)][-1]
+    assert name == "next"
+    assert str(text).startswith(advice)
 
 
-def test_cases_are_drawn_into_a_new_file(place: Path, run: Run) -> None:
-    drawn = run(
-        "cases", "from", "traces.jsonl", "--n", "20", "--by", "language", "--since", "2026-11-21", "--output", "c.jsonl"
-    )
-    assert (drawn.exit_code, drawn.stderr) == (0, "20 cases of 100 samples\n")
-    cases = [json.loads(line) for line in (place / "c.jsonl").read_text().splitlines()]
-    assert {each["probability"] for each in cases} == {0.2}
-    again = run("cases", "from", "traces.jsonl", "--output", "c.jsonl")
-    assert (again.exit_code, "is there already" in again.stderr) == (4, True)
-
-
-def test_a_failure_becomes_a_case_from_a_file_or_a_run(place: Path, run: Run) -> None:
-    assert run("cases", "add", "traces.jsonl", "s191", "--to", "c.jsonl", "--expected", "within 14 days").exit_code == 0
-    with Store.open(str(place / ".steelyard" / "store.db")) as store:
-        store.add([draw("Peru?", "Quito", 0)])
-        store.begin_run("r1", "2026-11-24T16:15:00Z", {"candidate": {"name": "good", "fingerprint": "f0"}})
-        store.add_scores("r1", [score(sample_key=key_of("Peru?"))])
-        store.finish_run("r1", {"verdict": "failed", "exit_code": 1})
-    assert run("cases", "add", "r1", "peru", "--to", "c.jsonl").exit_code == 0
-    first, second = [json.loads(line) for line in (place / "c.jsonl").read_text().splitlines()]
-    assert (first["id"], first["output"], first["expected"]) == ("s191", "Sorry, no.", "within 14 days")
-    assert (second["id"], second["prompt"], second["output"]) == ("peru", "Peru?", "Quito")
-    for name in ("s191", "s999"):
-        assert run("cases", "add", "traces.jsonl", name, "--to", "c.jsonl").exit_code == 4
+def test_cases_are_drawn_or_a_failure_is_made_one(place: Path, run: Run) -> None:
+    drawn = run("cases", "from", "traces.jsonl", "--n", "20", "--since", "2026-11-21")
+    assert (drawn.exit_code, drawn.stderr) == (0, "20 cases\n")
+    assert {json.loads(line)["probability"] for line in drawn.stdout.splitlines()} == {0.2}
+    failure = run("cases", "from", "traces.jsonl", "--id", "s191")
+    assert (failure.exit_code, failure.stderr) == (0, "1 case\n")
+    case = json.loads(failure.stdout)
+    assert (case["id"], case["output"], "probability" in case) == ("s191", "Sorry, no.", False)
+    absent = run("cases", "from", "traces.jsonl", "--id", "s999")
+    assert (absent.exit_code, "There is no sample 's999'" in absent.stderr) == (4, True)

@@ -24,21 +24,19 @@ TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type
 
 
 def _messages(turns):
-    return [
-        {"role": "system", "content": "You are a shop's assistant."},
-        *({"role": r, "content": c} for r, c in turns),
-    ]
+    every = [("system", "You are a shop's assistant."), *turns]
+    return [{"role": role, "content": text} for role, text in every]
 
 
 def opentelemetry(address):
-    """The instrumentation of OpenAI's client in the collector's file format, and spans set by hand on the console."""
+    """The instrumentation of OpenAI's client, in the collector's file format."""
     os.environ["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] = "span_only"
     os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "gen_ai_latest_experimental"
     from openai import OpenAI
     from opentelemetry.exporter.otlp.json.file.trace_exporter import FileSpanExporter
     from opentelemetry.instrumentation.openai_v2 import OpenAIInstrumentor
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
     with (EXPORTS / "opentelemetry.jsonl").open("w") as stream:
         provider = TracerProvider()
@@ -49,28 +47,6 @@ def opentelemetry(address):
             with tracer.start_as_current_span("answer a customer"):
                 client.chat.completions.create(model="shop", messages=_messages(turns), temperature=0.5)
         client.chat.completions.create(model="shop", messages=_messages(TALKS[0][1]), tools=[TOOL])
-    with (EXPORTS / "console.json").open("w") as stream:
-        provider = TracerProvider()
-        provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(out=stream)))
-        tracer = provider.get_tracer("shop")
-        for number, (talk, turns, answer) in enumerate(TALKS):
-            with tracer.start_as_current_span("chat shop") as span:
-                span.set_attributes({"gen_ai.operation.name": "chat", "gen_ai.conversation.id": talk})
-                if number == 0:  # the events of 1.27
-                    span.add_event("gen_ai.content.prompt", {"gen_ai.prompt": json.dumps(_messages(turns))})
-                    span.add_event(
-                        "gen_ai.content.completion", {"gen_ai.completion": json.dumps([{"content": answer}])}
-                    )
-                elif number == 1:  # an event for each message
-                    for each in _messages(turns):
-                        span.add_event(f"gen_ai.{each['role']}.message", {"content": each["content"]})
-                    span.add_event("gen_ai.choice", {"index": 0, "message": json.dumps({"content": answer})})
-                else:  # attributes with numbers
-                    for place, each in enumerate(_messages(turns)):
-                        span.set_attributes({f"gen_ai.prompt.{place}.{name}": text for name, text in each.items()})
-                    span.set_attribute("gen_ai.completion.0.content", answer)
-        with tracer.start_as_current_span("execute_tool look_up") as span:
-            span.set_attributes({"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "look_up"})
 
 
 def langfuse():
@@ -79,42 +55,23 @@ def langfuse():
     from langfuse.api import ObservationV2
     from opentelemetry.exporter.otlp.json.file.trace_exporter import FileSpanExporter
 
-    rows = []
+    rows, language = [], {"language": "en"}
     with (EXPORTS / "langfuse-spans.jsonl").open("w") as stream:
-        client = Langfuse(
-            public_key="none", secret_key="none", span_exporter=FileSpanExporter(stream=stream), flush_at=1
-        )
+        client = Langfuse(public_key="x", secret_key="x", span_exporter=FileSpanExporter(stream=stream), flush_at=1)
+        begin = client.start_as_current_observation
         for talk, turns, answer in TALKS:
+            model = {"as_type": "generation", "model": "shop", "metadata": language, "input": _messages(turns)}
             with (
                 propagate_attributes(session_id=talk),
-                client.start_as_current_observation(
-                    name="answer", as_type="span", input=turns[-1][1], output=answer
-                ) as root,
-                root.start_as_current_observation(
-                    name="model",
-                    as_type="generation",
-                    model="shop",
-                    input=_messages(turns),
-                    output={"role": "assistant", "content": answer},
-                    metadata={"language": "en"},
-                ) as own,
+                begin(name="answer", as_type="span", input=turns[-1][1], output=answer) as root,
+                begin(name="model", **model, output={"role": "assistant", "content": answer}) as own,
             ):
                 for each, kind in ((root, "SPAN"), (own, "GENERATION")):
-                    span = each._otel_span
-                    known = {
-                        "id": each.id,
-                        "trace_id": each.trace_id,
-                        "type": kind,
-                        "session_id": talk,
-                        "project_id": "shop",
-                    }
-                    known |= {
-                        "start_time": f"2026-12-01T10:0{len(rows)}:00Z",
-                        "name": span.name,
-                        "metadata": {"language": "en"},
-                    }
+                    span, start = each._otel_span, f"2026-12-01T10:0{len(rows)}:00Z"
                     texts = [span.attributes.get(f"langfuse.observation.{name}") for name in ("input", "output")]
                     read = [json.loads(text) if text.startswith(("[", "{")) else text for text in texts]
+                    known = {"id": each.id, "trace_id": each.trace_id, "type": kind, "session_id": talk}
+                    known |= {"project_id": "shop", "start_time": start, "name": span.name, "metadata": language}
                     rows.append(ObservationV2(**known, input=read[0], output=read[1]))
         client.flush()
         client.shutdown()

@@ -1,15 +1,42 @@
-"""A watch says "changed" for a fall, "could not measure" where half is unknown, and "unchanged" otherwise."""
+"""A body is given what production answered to what it asks, and nothing else. A watch says "changed" for a fall, "could
+not measure" where half is unknown, and "unchanged" otherwise.
+"""
+
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
 from harness.errors import UsageError
-from harness.gate.traffic.scoring import ScoredSample
-from harness.gate.traffic.watching import watch_samples
-from harness.records import Plan
+from harness.gate.traffic.watching import ScoredSample, answer_in, level_of, watch_samples
+from harness.records import Case, Plan, Request
 
-DAY = 86_400.0
-PLAN = Plan(threshold=0.9, margin=0.05)
+DAY_S = 86_400.0
+TURNS = [("system", "Be kind."), ("user", "Hi?"), ("assistant", "Hello."), ("user", "When?")]
+
+
+def as_messages(turns):
+    return tuple({"role": role, "content": text} for role, text in turns)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        ([("user", "When?")], "Soon."),
+        ([("system", "Another."), ("user", "When?")], "Soon."),
+        (TURNS[1:], "Soon."),
+        ([("user", "Hi?")], None),
+        ([("user", "Hi?"), ("assistant", "Hey."), ("user", "When?")], None),
+    ],
+)
+def test_the_answer_is_the_one_to_the_turns_that_are_asked(asked, answer):
+    sample = Case({"id": "a", "prompt": "When?", "messages": as_messages(TURNS), "output": "Soon."})
+    assert answer_in(sample, Request(messages=as_messages(asked))) == answer
+    assert answer_in(sample, Request(kind="completion", prompt="When?")) is None
+
+
+def at(days):
+    return datetime.fromtimestamp(days * DAY_S, UTC).isoformat()
 
 
 def stream(rates, a_day=50, seed=1, name="score", **fields):
@@ -17,7 +44,7 @@ def stream(rates, a_day=50, seed=1, name="score", **fields):
     rng = np.random.default_rng(seed)
     known = {"session": "", "is_skipped": False, "reason": None} | fields
     return [
-        ScoredSample(f"{day}-{n}", (day + n / a_day) * DAY, scores={name: float(rng.random() < rate)}, **known)
+        ScoredSample(f"{day}-{n}", at(day + n / a_day), scores={name: float(rng.random() < rate)}, **known)
         for day, rate in enumerate(rates)
         for n in range(a_day)
     ]
@@ -27,8 +54,8 @@ def lost(samples):
     return [each._replace(scores=None) for each in samples]
 
 
-def watched(samples, plan=PLAN, **options):
-    return watch_samples(plan, samples, 0.95, **{"days": 90.0, **options})
+def watched(samples):
+    return watch_samples(samples, 0.85, 90.0)
 
 
 def test_a_fall_is_shown_with_its_day_and_its_lowest_samples():
@@ -60,12 +87,8 @@ def test_the_order_of_the_files_does_not_matter():
 def test_half_that_could_not_be_measured_of_all_or_of_the_last_week_is_told_apart_from_a_change(days):
     samples = stream([0.95] * 40)
     open_days = {f"1970-02-{day:02}" for day in days}
-    report = watched([each if day_of(each) not in open_days else each._replace(scores=None) for each in samples])
+    report = watched([each if each.day not in open_days else each._replace(scores=None) for each in samples])
     assert (report["verdict"], report["exit_code"]) == ("could not measure", 8)
-
-
-def day_of(sample):
-    return str(np.datetime64(int(sample.time), "s"))[:10]
 
 
 def test_nothing_at_all_could_not_be_measured():
@@ -79,13 +102,6 @@ def test_a_session_of_a_day_is_one_observation():
     assert watched([each._replace(session="s") for each in samples])["metrics"]["score"]["observations"] == 4
 
 
-def test_a_reference_gives_a_level_that_is_proven_less_the_margin():
-    report = watched(stream([0.8] * 10 + [0.8] * 10), Plan(margin=0.05), reference=(0.0, 10 * DAY))
-    own = report["metrics"]["score"]
-    assert 0.68 < own["level"] < 0.75
-    assert (own["observations"], report["verdict"]) == (500, "unchanged")
-
-
 def test_each_metric_has_a_share_of_the_false_alarms():
     pairs = zip(stream([0.95] * 5), stream([0.95] * 5, seed=2, name="other"), strict=True)
     report = watched([one._replace(scores={**one.scores, **other.scores}) for one, other in pairs])
@@ -93,13 +109,10 @@ def test_each_metric_has_a_share_of_the_false_alarms():
 
 
 @pytest.mark.parametrize(
-    ("plan", "options", "message"),
-    [
-        (Plan(), {}, "the evaluation has no threshold"),
-        (PLAN, {"level": 0.0}, "is not between 0 and 1"),
-        (PLAN, {"reference": (900 * DAY, 901 * DAY)}, "--reference has 0 sessions"),
-    ],
+    ("plan", "level", "message"),
+    [(Plan(), None, "the evaluation has no threshold"), (Plan(threshold=0.9), 0.0, "is not between 0 and 1")],
 )
-def test_without_a_level_nothing_is_watched(plan, options, message):
+def test_without_a_level_nothing_is_watched(plan, level, message):
+    assert level_of(Plan(threshold=0.9, margin=0.05), None) == pytest.approx(0.85)
     with pytest.raises(UsageError, match=message):
-        watched(stream([0.9]), plan, **options)
+        level_of(plan, level)
