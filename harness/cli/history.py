@@ -23,22 +23,21 @@ _PAGE = Path("reports") / "history.html"
 
 
 @click.command()
-@click.argument("suite", metavar="[SUITE]", required=False)
-@click.option("--evaluation", metavar="PATTERN", help="Only evaluations whose name or id matches this shell pattern.")
+@click.argument("suite", metavar="[SUITE]", default="*")
 @click.option("-o", "--output", metavar="FILE", help=f"Where the page goes; default: {_PAGE.as_posix()}.")
 @place_option
 @shows("harness.reporting.history.text:view", "Write the figures as JSON, beside the page.")
-def history(place: str | None, suite: str | None, evaluation: str | None, output: str | None) -> Timeline:
+def history(place: str | None, suite: str, output: str | None) -> Timeline:
     """Show how evaluations came out over time, on one page: versions across, bands, changes, cases that flipped.
 
-    It is made of the runs in the store, and of the baselines that each commit recorded in reports/baselines. SUITE is a
-    folder, a file or an evaluation, as pytest takes it. No model is asked.
+    It is made of the runs in the store, and of the baselines that each commit recorded in reports/baselines. SUITE is
+    the beginning of evaluations' ids, as a folder or a file is, or a shell pattern. No model is asked.
 
     \b
     Examples:
       steelyard history
       steelyard history suites/foundation --output history.html
-      steelyard history --evaluation '*capitals*' --json
+      steelyard history '*capitals*' --json
     """
     from harness.gate.baselines.timeline import timeline
     from harness.reporting.history.page import write_history
@@ -46,24 +45,24 @@ def history(place: str | None, suite: str | None, evaluation: str | None, output
     from harness.store.location import settings_with_store
 
     def wanted(ids: Iterable[str]) -> Collection[str]:
-        begun = f"{glob.escape(suite.removeprefix('./').rstrip('/'))}*" if suite and suite != "." else "*"
-        own = find_evaluations(begun, ids, where="SUITE")
-        return find_evaluations(evaluation, own, where="--evaluation") if evaluation else own
+        pattern = suite if glob.has_magic(suite) else f"{suite.removeprefix('./')}*"
+        return find_evaluations(pattern, ids, where="SUITE")
 
     if output == "-":
         raise SettingsError("--output -: the page is a file; name one, such as history.html.")
-    settings = settings_with_store(place)
+    settings, store = settings_with_store(place), None
     with ExitStack() as stack:
         try:
             store = stack.enter_context(open_store(settings))
         except StoreError as error:  # a fresh clone has what was recorded
             if place is not None:
                 raise
-            store = None
             say(("note", str(error)), err=True)
         shown = timeline(store, settings.root, settings.confidence_level, wanted)
     if not shown.trends:
-        raise SettingsError("Nothing to show: no finished run is stored, and no baseline recorded. Run pytest first.")
+        why = "no finished run is stored, and no baseline recorded. Run pytest first"
+        why = "all is sealed, broken off, decided by people, or of some cases alone" if shown.versions else why
+        raise SettingsError(f"Nothing to show: {why}.")
     path = write_history(shown, settings.root / _PAGE if output is None else Path.cwd() / output)
     say(("wrote", str(path)), err=True)
     return shown
