@@ -76,7 +76,8 @@ def _rank_view(ranking: Ranking) -> Iterator[Block]:
     for each in ranking.evaluations:
         about = "these cases" if each.about == "suite" else "cases like these"
         what = f"{each.metric} in {each.unit}" if each.unit else each.metric
-        yield (f"{names[each.id]} {what}, {plural(each.n_cases, 'case')}, about {about}",)
+        cut = "" if each.n_cases == each.suite_size else f" of {each.suite_size:,} (gates stop once they are decided)"
+        yield (f"{names[each.id]} {what}, {plural(each.n_cases, 'case')}{cut}, about {about}",)
         places = digits([one.value for one in each.versions], unit=each.unit)
         for one in each.versions:
             ranks = f"{one.lowest}" if one.lowest == one.highest else f"{one.lowest} to {one.highest}"

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
@@ -18,14 +16,14 @@ from harness.decisions import Observations
 from harness.decisions.questions import estimate
 from harness.errors import SettingsError
 from harness.gate.baselines.promotion import ANCHOR
-from harness.gate.baselines.recording import FOLDER, Recording, parse_recording
+from harness.gate.baselines.recording import FOLDER, parse_recording
 from harness.gate.history.ranking import p_lower_of
 from harness.gate.history.runs import PART, WeighedVersion, stored_report
 from harness.gate.history.scores import Pair, Side, scores_of
-from harness.records import Estimate, Kind, Plan, Report, Role, Verdict, VerdictKind, same_kind
+from harness.records import Estimate, Kind, Plan, Role, Verdict, VerdictKind, same_kind
 from harness.statistics.arrays import BoolArray, FloatArray, case_means
 from harness.statistics.changes import change_points, one_mean, one_rate
-from harness.store import RunInfo, Store
+from harness.store import Store
 
 MOST_VERSIONS = 100
 _Case = tuple[str, str | None]
@@ -130,8 +128,9 @@ def timeline(
         notes += _add_recordings(repository, root, versions, points)
         dates |= repository.dated(each.commit for each in versions.values() if each.commit)
     for each in versions.values():
-        each.releases += dates.get(each.commit, ("", ()))[1]
-    order = sorted(versions, key=lambda key: (dates.get(versions[key].commit, (versions[key].when,))[0], versions[key].when))
+        each.releases = *dates.get(each.commit, ("", ()))[1], *each.releases
+    times = {key: (dates.get(each.commit, (each.when,))[0], each.when) for key, each in versions.items()}
+    order = sorted(versions, key=times.__getitem__)
     if len(order) > most:
         notes.append(f"the newest {most:,} versions are shown")
     place = {key: number for number, key in enumerate(order[-most:])}
@@ -160,7 +159,7 @@ def _add_runs(store: Store, most: int, versions: _Versions, points: _Points) -> 
         except SettingsError as error:
             yield f"left out: {error}"
             continue
-        for role in filter(run.spec.get, reversed(ROLES)):
+        for role in filter(run.spec.get, reversed(get_args(Role))):
             entry = run.spec[role]
             key = entry["fingerprint"], entry.get("generation", 0)
             version = versions.setdefault(key, TimedVersion(entry["name"], key[0], run.created))
@@ -192,7 +191,9 @@ def _is_shown(entry: Verdict) -> bool:
 
 
 def _add_recordings(repository: Repository, root: Path, versions: _Versions, points: _Points) -> Iterator[str]:
-    """Add what the commits recorded and no run has, each with the plan that is known of its evaluation; yield what can't be read."""
+    """Add what the commits recorded and no run has, with the plan that is known of an evaluation; yield what can't be
+    read.
+    """
     for commit, name, content in repository.contents(root / FOLDER):
         try:
             recording = parse_recording(content, Path(name))
@@ -259,7 +260,7 @@ def _points(drawn: Mapping[int, Drawn], confidence_level: float) -> Iterator[Poi
     for before, (place, one) in zip([None, *drawn.values()], drawn.items(), strict=False):
         shown, note = one.observed.as_shown(), ""
         if before is not None and (others := _other_cases(before, one)):
-            note = f"{others:,} cases are other ones, new or gone"
+            note = f"{others:,} of its cases changed, came or went"
         if (own := estimate(shown, shown.candidate, confidence_level)) is not None:
             yield Point(place, own, note)
 
@@ -331,9 +332,12 @@ def mean_changes(drawn: Sequence[Drawn], level: float) -> list[LevelChange]:
         if not (both := common(first, split, last)).any():
             return 1.0
         n, marks = int(both.sum()), tuple(clusters[both].tolist()) if labels else None
+        fields = {"case_ids": tuple(cases[both].tolist()), "clusters": marks, "n_planned": n, "suite_size": n}
         sides = [each.reshape(n, -1) for each in (samples[both, first:split], samples[both, split:last])]
-        own = replace(like, case_ids=tuple(cases[both].tolist()), clusters=marks, n_planned=n, suite_size=n, n_skipped=0)
-        turned = (replace(own, candidate=one, baseline=other) for one, other in itertools.permutations(sides))
+        turned = (
+            replace(like, **fields, n_skipped=0, candidate=one, baseline=other)
+            for one, other in itertools.permutations(sides)
+        )
         by_rule = 2 * min(p_lower_of(each, level) for each in turned)
         groups = np.unique(clusters[both], return_inverse=True)[1]
         return max(by_rule, one_mean(means[both, first:split], means[both, split:last], groups))

@@ -198,6 +198,7 @@ def test_what_a_case_was_before_it_changed_meaning_is_no_evidence() -> None:
     assert mean_changes(points, 0.05) == []
     same = [replace(each, contents=("a",) * 20) for each in points]
     assert [each.at for each in mean_changes(same, 0.05)] == [2]
+    assert [each.at for each in mean_changes([same[0], *map(drawn, (before[:9], after, after[:9]))], 0.05)] == [2]
 
 
 def drawn(values: Any, content: str = "a", **fields: Any) -> Drawn:
