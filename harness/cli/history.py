@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,30 +22,23 @@ _PAGE = Path("reports") / "history.html"
 
 
 @click.command()
-@click.argument("suite", metavar="[SUITE]", default="*")
 @click.option("-o", "--output", metavar="FILE", help=f"Where the page goes; default: {_PAGE.as_posix()}.")
 @place_option
 @shows("harness.reporting.history.text:view", "Write the figures as JSON, beside the page.")
-def history(place: str | None, suite: str, output: str | None) -> Timeline:
+def history(place: str | None, output: str | None) -> Timeline:
     """Show how evaluations came out over time, on one page: versions across, bands, changes, cases that flipped.
 
-    It is made of the runs in the store, and of the baselines that each commit recorded in reports/baselines. SUITE is
-    the beginning of evaluations' ids, as a folder or a file is, or a shell pattern. No model is asked.
+    It is made of the runs in the store, and of the baselines that each commit recorded in reports/baselines. No model
+    is asked.
 
     \b
     Examples:
       steelyard history
-      steelyard history suites/foundation --output history.html
-      steelyard history '*capitals*' --json
+      steelyard history --output history.html --json
     """
     from harness.gate.baselines.timeline import timeline
     from harness.reporting.history.page import write_history
-    from harness.reporting.shared.names import find_evaluations
     from harness.store.location import settings_with_store
-
-    def wanted(ids: Iterable[str]) -> Collection[str]:
-        pattern = suite if glob.has_magic(suite) else f"{suite.removeprefix('./')}*"
-        return find_evaluations(pattern, ids, where="SUITE")
 
     if output == "-":
         raise SettingsError("--output -: the page is a file; name one, such as history.html.")
@@ -58,7 +50,7 @@ def history(place: str | None, suite: str, output: str | None) -> Timeline:
             if place is not None:
                 raise
             say(("note", str(error)), err=True)
-        shown = timeline(store, settings.root, settings.confidence_level, wanted)
+        shown = timeline(store, settings.root, settings.confidence_level)
     if not shown.trends:
         why = "no finished run is stored, and no baseline recorded. Run pytest first"
         why = "all is sealed, broken off, decided by people, or of some cases alone" if shown.versions else why
@@ -89,9 +81,8 @@ def _rank_view(ranking: Ranking) -> Iterator[Block]:
 @click.command()
 @click.argument("versions", metavar="VERSION…", nargs=-1)
 @with_store()
-@click.option("--on", metavar="PATTERN", help="Only evaluations whose name or id matches this shell pattern.")
 @shows(_rank_view)
-def rank(store: Store, versions: tuple[str, ...], on: str | None) -> Ranking:
+def rank(store: Store, versions: tuple[str, ...]) -> Ranking:
     """Rank VERSIONs by what is stored: "1 to 2" may be the best or the second. No model is asked.
 
     Each is a version, by the newest finished run that weighed it, or a run's candidate, by its id or the beginning of
@@ -99,19 +90,15 @@ def rank(store: Store, versions: tuple[str, ...], on: str | None) -> Ranking:
     and named.
 
     \b
-    Examples:
+    Example:
       steelyard rank smollm2 smollm2-int8 smollm2-fp8
-      steelyard rank smollm2 smollm2-int8 --on '*capitals*' --json
     """
     from harness.gate.history.ranking import rank as ranked
     from harness.gate.history.runs import find_version, stored_report
     from harness.gate.history.scores import Side
-    from harness.reporting.shared.names import find_evaluations
 
     runs = store.runs()
     weighed = {name: find_version(runs, name) for name in versions}
     if len(weighed) < 2:
         raise UsageError("Name two versions or more: steelyard rank smollm2 smollm2-int8.")
-    sides = {name: Side(each, stored_report(store, each.run.run_id)) for name, each in weighed.items()}
-    ids = [entry.id for side in sides.values() for entry in side.report.evaluations]
-    return ranked(store, sides, None if on is None else find_evaluations(on, ids, where="--on"))
+    return ranked(store, {name: Side(each, stored_report(store, each.run.run_id)) for name, each in weighed.items()})

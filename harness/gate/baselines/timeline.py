@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -105,19 +105,9 @@ _Points = dict[tuple[str, str], dict[tuple[str, int], Drawn]]
 """By evaluation and metric, then by version."""
 
 
-def timeline(
-    store: Store | None,
-    root: Path,
-    confidence_level: float,
-    wanted: Callable[[Iterable[str]], Collection[str]] = set,
-    most: int = MOST_VERSIONS,
-) -> Timeline:
-    """Return how evaluations came out over time.
-
-    Args:
-        root: the project's folder, whose repository has recorded baselines and tags.
-        wanted: those of the evaluations that are shown.
-        most: versions that are shown, the newest.
+def timeline(store: Store | None, root: Path, confidence_level: float, most: int = MOST_VERSIONS) -> Timeline:
+    """Return how evaluations came out over time, at the newest versions; `root` is the project's folder, whose
+    repository has recorded baselines and tags.
     """
     versions, points, notes = _Versions(), _Points(), list[str]()
     dates: dict[str | None, tuple[str, tuple[str, ...]]] = {}
@@ -134,10 +124,8 @@ def timeline(
     if len(order) > most:
         notes.append(f"the newest {most:,} versions are shown")
     place = {key: number for number, key in enumerate(order[-most:])}
-    drawn = {row: {place[key]: own[key] for key in place if key in own} for row, own in sorted(points.items())}
-    known = dict.fromkeys(identity for (identity, _), own in drawn.items() if own)
-    chosen = {*wanted(known)} if known else set()
-    trends = _trends([own for (identity, _), own in drawn.items() if own and identity in chosen], 1 - confidence_level)
+    drawn = [{place[key]: own[key] for key in place if key in own} for _, own in sorted(points.items())]
+    trends = _trends([*filter(None, drawn)], 1 - confidence_level)
     return Timeline(confidence_level, tuple(versions[key] for key in place), trends, tuple(notes))
 
 

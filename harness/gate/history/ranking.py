@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -54,14 +54,13 @@ class Ranking:
     evaluations: tuple[EvaluationRanks, ...]
 
 
-def rank(store: Store, sides: Mapping[str, Side], evaluations: Collection[str] | None = None) -> Ranking:
+def rank(store: Store, sides: Mapping[str, Side]) -> Ranking:
     """Rank versions of stored runs by each metric that at least two of them have.
 
     The plan and the confidence level are those of the first. Pairs are weighed as a gate would weigh them.
 
     Args:
         sides: by what each is called.
-        evaluations: ids; None for all.
 
     Raises:
         SettingsError: no evaluation has two versions that can be ranked.
@@ -69,7 +68,7 @@ def rank(store: Store, sides: Mapping[str, Side], evaluations: Collection[str] |
     level = 1 - next(iter(sides.values())).report.confidence_level
     groups: dict[str, dict[str, Scores]] = {}
     for name, side in sides.items():
-        for each in scores_of(store, side, evaluations):
+        for each in scores_of(store, side):
             groups.setdefault(each.id, {})[name] = each
     tables, reasons = list[tuple[str, dict[str, Scores], dict[str, str]]](), dict[str, None]()
     for group in groups.values():

@@ -176,8 +176,8 @@ def test_a_hole_is_no_point(store: Store) -> None:
         (one(RIGHT), Scored("other", RIGHT), one(RIGHT, errors=("boom",)), one(RIGHT)), 1
     ):
         run(store, number, evaluation)
-    shown = timeline(store, NOWHERE, 0.95, lambda ids: [each for each in ids if each != "other"])
-    assert [each.version for each in trend_of(shown).points] == [0, 3]
+    other, shown = timeline(store, NOWHERE, 0.95).trends
+    assert ([each.version for each in other.points], [each.version for each in shown.points]) == ([1], [0, 3])
 
 
 def test_other_cases_are_told_and_what_had_another_unit_is_left_out(store: Store) -> None:
