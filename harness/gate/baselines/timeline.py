@@ -17,7 +17,7 @@ from harness.decisions.questions import estimate
 from harness.errors import SettingsError
 from harness.gate.baselines.promotion import ANCHOR
 from harness.gate.baselines.recording import FOLDER, parse_recording
-from harness.gate.history.ranking import p_lower_of
+from harness.gate.history.ranking import p_lower_both
 from harness.gate.history.runs import PART, WeighedVersion, stored_report
 from harness.gate.history.scores import Pair, Side, scores_of
 from harness.records import Estimate, Kind, Plan, Role, Verdict, VerdictKind, same_kind
@@ -220,10 +220,8 @@ def _trends(drawn: Sequence[Mapping[int, Drawn]], level: float) -> tuple[Trend, 
     the changes of all, and those of all cases that were not always alike (Bonferroni; O. J. Dunn, 1961, JASA 56:52-64).
     """
     newest = [[*each.values()][-1].observed for each in drawn]
-    alike = [
-        {place: one for place, one in each.items() if same_kind(one.observed, last)}
-        for each, last in zip(drawn, newest, strict=True)
-    ]
+    both = zip(drawn, newest, strict=True)
+    alike = [{n: one for n, one in each.items() if same_kind(one.observed, last)} for each, last in both]
     by_case = [case_samples([*each.values()]) for each in alike]
     n_cases, trends = sum(map(len, by_case)), []
     for own, last, samples in zip(alike, newest, by_case, strict=True):
@@ -303,6 +301,7 @@ def mean_changes(drawn: Sequence[Drawn], level: float) -> list[LevelChange]:
         return []
     plan = replace(like.plan, about="suite", aim=None, margin=0.0, margin_is_relative=False, is_exact=False)
     like = replace(like, plan=replace(plan, design="fixed"), statistic=None, stopped_at="", is_repeatable=False)
+    like = replace(like, n_skipped=0, suite_size=0)
     rows = _by_case(drawn, [each.observed.as_drawn(each.observed.candidate) for each in drawn])
     samples, cases = np.array([*rows.values()]), np.array([case for case, _ in rows])
     means = np.array([case_means(each) for each in samples])
@@ -319,14 +318,11 @@ def mean_changes(drawn: Sequence[Drawn], level: float) -> list[LevelChange]:
     def p_value(first: int, split: int, last: int) -> float:
         if not (both := common(first, split, last)).any():
             return 1.0
-        n, marks = int(both.sum()), tuple(clusters[both].tolist()) if labels else None
-        fields = {"case_ids": tuple(cases[both].tolist()), "clusters": marks, "n_planned": n, "suite_size": n}
-        sides = [each.reshape(n, -1) for each in (samples[both, first:split], samples[both, split:last])]
-        turned = (
-            replace(like, **fields, n_skipped=0, candidate=one, baseline=other)
-            for one, other in itertools.permutations(sides)
-        )
-        by_rule = 2 * min(p_lower_of(each, level) for each in turned)
+        names, n = tuple(cases[both].tolist()), int(both.sum())
+        marks = tuple(clusters[both].tolist()) if labels else None
+        before, after = (each.reshape(n, -1) for each in (samples[both, first:split], samples[both, split:last]))
+        weighed = replace(like, case_ids=names, candidate=after, baseline=before, clusters=marks, n_planned=n)
+        by_rule = 2 * min(p_lower_both(weighed, level))
         groups = np.unique(clusters[both], return_inverse=True)[1]
         return max(by_rule, one_mean(means[both, first:split], means[both, split:last], groups))
 

@@ -103,11 +103,15 @@ def _p_lower(members: Sequence[Scores], metric: str, level: float) -> FloatArray
     """The p-values that `rank_intervals` takes."""
     p_lower = np.ones((len(members), len(members)))
     for i, j in itertools.combinations(range(len(members)), 2):
-        pair = Pair(members[i], members[j]).observed(metric)
-        assert pair.baseline is not None
-        turned = replace(pair, candidate=pair.baseline, baseline=pair.candidate)
-        p_lower[i, j], p_lower[j, i] = p_lower_of(pair, level), p_lower_of(turned, level)
+        p_lower[i, j], p_lower[j, i] = p_lower_both(Pair(members[i], members[j]).observed(metric), level)
     return p_lower
+
+
+def p_lower_both(pair: Observations, level: float) -> tuple[float, float]:
+    """The p-values of "the candidate is as good as the baseline", and of the reverse."""
+    assert pair.baseline is not None
+    turned = replace(pair, candidate=pair.baseline, baseline=pair.candidate)
+    return p_lower_of(pair, level), p_lower_of(turned, level)
 
 
 def p_lower_of(pair: Observations, level: float) -> float:

@@ -122,8 +122,9 @@ def _version_note(source: SampleSource, draws: Mapping[str, list[int]]) -> dict[
         "settings": _version_settings(version.settings),
     }
     others = {"older": list(source.older), "draws": draws, "prompts": dict(version.places)}
-    others |= {"commit": version.settings.commit}
     record |= {name: value for name, value in others.items() if value}
+    if version.settings.commit is not None:
+        record["commit"] = version.settings.commit
     if version.registered is not None:
         record["registered"] = {"name": version.registered.name, "version": version.registered.version}
         record["settings"]["weights"] = str(version.registered)
