@@ -20,8 +20,9 @@ from harness.reporting.shared.names import row_names
 
 _HERE = Path(__file__).parent
 _STYLES = _HERE.parent / "html" / "static" / "style.css", _HERE / "history.css"
-_WIDTH, _LEFT, _TOP, _BOTTOM, _CHARACTER = 1120, 46, 24, 186, 8
-"""The width of a chart, where what it shows begins and ends, and the room of a character, in pixels."""
+_LEFT, _TOP, _BOTTOM, _STEP, _CHARACTER = 46, 24, 186, 40, 8
+_WIDTHS = 330, 1120
+"""Where a chart begins and ends, the room of a version and of a character, and the widths, in pixels."""
 
 
 def write_history(timeline: Timeline, path: Path) -> Path:
@@ -40,6 +41,9 @@ def page(timeline: Timeline) -> str:
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     environment.filters["plural"] = plural
+    n_versions = len(timeline.versions)
+    width = max(_WIDTHS[0], min(_WIDTHS[1], _LEFT + _STEP * n_versions))
+    step = (width - _LEFT) / n_versions
     own = (references, words, height_in, releases, line, sentences, from_to, figures)
     environment.globals |= {each.__name__: each for each in own}
     return environment.get_template("history.html.jinja").render(
@@ -48,9 +52,9 @@ def page(timeline: Timeline) -> str:
         timeline=timeline,
         labels=labels(timeline.versions),
         named=[*zip(row_names(timeline.trends), timeline.trends, strict=True)],
-        x=lambda place: round(_LEFT + (place + 0.5) * (_WIDTH - _LEFT) / len(timeline.versions), 1),
-        half=min(9.0, (_WIDTH - _LEFT) / len(timeline.versions) * 0.4),
-        width=_WIDTH,
+        x=lambda place: round(_LEFT + (place + 0.5) * step, 1),
+        half=min(9.0, step * 0.4),
+        width=width,
         left=_LEFT,
         top=_TOP,
         bottom=_BOTTOM,
@@ -84,12 +88,12 @@ def height_in(trend: Trend) -> tuple[Callable[[float], float], float, float]:
     return lambda value: round(_BOTTOM - (min(max(value, low), high) - low) * scale, 1), low, high
 
 
-def releases(timeline: Timeline, x: Callable[[float], float]) -> Iterator[tuple[float, str, float]]:
+def releases(timeline: Timeline, x: Callable[[float], float], width: int) -> Iterator[tuple[float, str, float]]:
     """Where each release stands, its names, as far as there is room for them, and where these begin."""
     free = 0.0
     for place, text in enumerate(", ".join(each.releases) for each in timeline.versions):
         room = len(text) * _CHARACTER
-        start = max(0.0, min(x(place) - room / 2, _WIDTH - room))
+        start = max(0.0, min(x(place) - room / 2, width - room))
         if text:
             yield x(place), text if start >= free else "", start
             free = start + room if start >= free else free

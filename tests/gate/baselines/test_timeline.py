@@ -199,6 +199,8 @@ def test_what_a_case_was_before_it_changed_meaning_is_no_evidence() -> None:
     same = [replace(each, contents=("a",) * 20) for each in points]
     assert [each.at for each in mean_changes(same, 0.05)] == [2]
     assert [each.at for each in mean_changes([same[0], *map(drawn, (before[:9], after, after[:9]))], 0.05)] == [2]
+    blocks = [replace(each.observed, plan=Plan(in_blocks=True)) for each in same]
+    assert mean_changes([replace(each, observed=own) for each, own in zip(same, blocks, strict=True)], 0.05) == []
 
 
 def drawn(values: Any, content: str = "a", **fields: Any) -> Drawn:
