@@ -233,13 +233,10 @@ def test_a_recorded_baseline_is_a_point_of_each_commit_that_wrote_one(store: Sto
     assert [(each.fingerprint, len(each.releases)) for each in both.versions] == [("f1", 1), ("f2", 1)]
 
 
-def test_a_folder_without_a_repository_or_with_one_without_commits_has_its_runs(store: Store, tmp_path: Path) -> None:
+def test_a_repository_without_commits_has_its_runs(store: Store, tmp_path: Path) -> None:
     run(store, 1, one(RIGHT))
-    for folder in (tmp_path / "plain", tmp_path / "begun"):
-        folder.mkdir()
-        if folder.name == "begun":
-            git(folder, "init", "--quiet")
-        assert len(timeline(store, folder, 0.95).versions) == 1
+    git(tmp_path, "init", "--quiet")
+    assert len(timeline(store, tmp_path, 0.95).versions) == 1
 
 
 def test_a_case_that_comes_and_goes_by_chance_has_no_change_and_a_mended_one_has() -> None:
