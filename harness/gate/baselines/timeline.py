@@ -110,16 +110,16 @@ def timeline(store: Store | None, root: Path, confidence_level: float, most: int
     repository has recorded baselines and tags.
     """
     versions, points, notes = _Versions(), _Points(), list[str]()
-    dates: dict[str | None, tuple[str, tuple[str, ...]]] = {}
+    dates: dict[str, tuple[str, tuple[str, ...]]] = {}
     if store is not None:
         notes += _add_runs(store, most, versions, points)
     with suppress(SettingsError):  # of a folder that is no clone: no commit recorded anything, no version has a tag
         repository = Repository(root)
         notes += _add_recordings(repository, root, versions, points)
-        dates |= repository.dated(each.commit for each in versions.values() if each.commit)
+        dates = repository.dated(each.commit for each in versions.values() if each.commit)
     for each in versions.values():
-        each.releases = *dates.get(each.commit, ("", ()))[1], *each.releases
-    times = {key: (dates.get(each.commit, (each.when,))[0], each.when) for key, each in versions.items()}
+        each.releases = *dates.get(each.commit or "", ("", ()))[1], *each.releases
+    times = {key: (dates.get(each.commit or "", (each.when,))[0], each.when) for key, each in versions.items()}
     order = sorted(versions, key=times.__getitem__)
     if len(order) > most:
         notes.append(f"the newest {most:,} versions are shown")
@@ -165,7 +165,7 @@ def _add_runs(store: Store, most: int, versions: _Versions, points: _Points) -> 
                 observed = replace(Pair(scores, scores).observed(metric), baseline=None)
                 if scores.compared_with is None and _is_shown(verdict) and observed.scored.any():
                     contents = {case.id: case.content for case in verdict.cases}
-                    anchor = verdict.anchor and verdict.anchor.value
+                    anchor = None if verdict.anchor is None else verdict.anchor.value
                     drawn = Drawn(observed, tuple(map(contents.get, observed.case_ids)), anchor)
                     points.setdefault((identity, metric), {})[key] = drawn
 
