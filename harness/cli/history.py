@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,47 +22,39 @@ _PAGE = Path("reports") / "history.html"
 
 
 @click.command()
-@click.argument("suite", metavar="[SUITE]", required=False)
-@click.option("--evaluation", metavar="PATTERN", help="Only evaluations whose name or id matches this shell pattern.")
 @click.option("-o", "--output", metavar="FILE", help=f"Where the page goes; default: {_PAGE.as_posix()}.")
 @place_option
 @shows("harness.reporting.history.text:view", "Write the figures as JSON, beside the page.")
-def history(place: str | None, suite: str | None, evaluation: str | None, output: str | None) -> Timeline:
+def history(place: str | None, output: str | None) -> Timeline:
     """Show how evaluations came out over time, on one page: versions across, bands, changes, cases that flipped.
 
-    It is made of the runs in the store, and of the baselines that each commit recorded in reports/baselines. SUITE is a
-    folder, a file or an evaluation, as pytest takes it. No model is asked.
+    It is made of the runs in the store, and of the baselines that each commit recorded in reports/baselines. No model
+    is asked.
 
     \b
     Examples:
       steelyard history
-      steelyard history suites/foundation --output history.html
-      steelyard history --evaluation '*capitals*' --json
+      steelyard history --output history.html --json
     """
     from harness.gate.baselines.timeline import timeline
     from harness.reporting.history.page import write_history
-    from harness.reporting.shared.names import find_evaluations
     from harness.store.location import settings_with_store
-
-    def wanted(ids: Iterable[str]) -> Collection[str]:
-        begun = f"{glob.escape(suite.removeprefix('./').rstrip('/'))}*" if suite and suite != "." else "*"
-        own = find_evaluations(begun, ids, where="SUITE")
-        return find_evaluations(evaluation, own, where="--evaluation") if evaluation else own
 
     if output == "-":
         raise SettingsError("--output -: the page is a file; name one, such as history.html.")
-    settings = settings_with_store(place)
+    settings, store = settings_with_store(place), None
     with ExitStack() as stack:
         try:
             store = stack.enter_context(open_store(settings))
         except StoreError as error:  # a fresh clone has what was recorded
             if place is not None:
                 raise
-            store = None
             say(("note", str(error)), err=True)
-        shown = timeline(store, settings.root, settings.confidence_level, wanted)
+        shown = timeline(store, settings.root, settings.confidence_level)
     if not shown.trends:
-        raise SettingsError("Nothing to show: no finished run is stored, and no baseline recorded. Run pytest first.")
+        why = "no finished run is stored, and no baseline recorded. Run pytest first"
+        why = "all is sealed, broken off, decided by people, or of some cases alone" if shown.versions else why
+        raise SettingsError(f"Nothing to show: {why}.")
     path = write_history(shown, settings.root / _PAGE if output is None else Path.cwd() / output)
     say(("wrote", str(path)), err=True)
     return shown
@@ -77,7 +68,8 @@ def _rank_view(ranking: Ranking) -> Iterator[Block]:
     for each in ranking.evaluations:
         about = "these cases" if each.about == "suite" else "cases like these"
         what = f"{each.metric} in {each.unit}" if each.unit else each.metric
-        yield (f"{names[each.id]} {what}, {plural(each.n_cases, 'case')}, about {about}",)
+        cut = "" if each.n_cases == each.suite_size else f" of {each.suite_size:,} (gates stop once they are decided)"
+        yield (f"{names[each.id]} {what}, {plural(each.n_cases, 'case')}{cut}, about {about}",)
         places = digits([one.value for one in each.versions], unit=each.unit)
         for one in each.versions:
             ranks = f"{one.lowest}" if one.lowest == one.highest else f"{one.lowest} to {one.highest}"
@@ -89,9 +81,8 @@ def _rank_view(ranking: Ranking) -> Iterator[Block]:
 @click.command()
 @click.argument("versions", metavar="VERSION…", nargs=-1)
 @with_store()
-@click.option("--on", metavar="PATTERN", help="Only evaluations whose name or id matches this shell pattern.")
 @shows(_rank_view)
-def rank(store: Store, versions: tuple[str, ...], on: str | None) -> Ranking:
+def rank(store: Store, versions: tuple[str, ...]) -> Ranking:
     """Rank VERSIONs by what is stored: "1 to 2" may be the best or the second. No model is asked.
 
     Each is a version, by the newest finished run that weighed it, or a run's candidate, by its id or the beginning of
@@ -99,19 +90,15 @@ def rank(store: Store, versions: tuple[str, ...], on: str | None) -> Ranking:
     and named.
 
     \b
-    Examples:
+    Example:
       steelyard rank smollm2 smollm2-int8 smollm2-fp8
-      steelyard rank smollm2 smollm2-int8 --on '*capitals*' --json
     """
     from harness.gate.history.ranking import rank as ranked
     from harness.gate.history.runs import find_version, stored_report
     from harness.gate.history.scores import Side
-    from harness.reporting.shared.names import find_evaluations
 
     runs = store.runs()
     weighed = {name: find_version(runs, name) for name in versions}
     if len(weighed) < 2:
         raise UsageError("Name two versions or more: steelyard rank smollm2 smollm2-int8.")
-    sides = {name: Side(each, stored_report(store, each.run.run_id)) for name, each in weighed.items()}
-    ids = [entry.id for side in sides.values() for entry in side.report.evaluations]
-    return ranked(store, sides, None if on is None else find_evaluations(on, ids, where="--on"))
+    return ranked(store, {name: Side(each, stored_report(store, each.run.run_id)) for name, each in weighed.items()})

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -86,22 +87,19 @@ class Repository:
         """The date of a commit and the first line of its message."""
         return self._text("log", "-1", "--no-show-signature", "--format=%cs %s", commit)
 
-    def dated(self, commits: Iterable[str]) -> dict[str, tuple[int, tuple[str, ...]]]:
-        """When each of these commits was made, in epoch seconds, and its tags; those that are not here are left out."""
+    def dated(self, commits: Iterable[str]) -> dict[str, tuple[str, tuple[str, ...]]]:
+        """When each of these commits was made (ISO 8601), and its tags; those that are not here are left out."""
         what = ("--no-walk=unsorted", "--ignore-missing", "--decorate-refs=refs/tags/*", "--format=%H%x00%ct%x00%D")
-        lines = (
-            (line.split("\0") for line in self._text("log", *what, *known).splitlines())
-            if (known := {*commits})
-            else ()
-        )
-        return {
-            commit: (int(at), tuple(each.removeprefix("tag: ") for each in tags.split(", ") if each))
-            for commit, at, tags in lines
-        }
+        known = {}
+        for line in self._text("log", *what, *named).splitlines() if (named := {*commits}) else ():
+            commit, at, tags = line.split("\0")
+            when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(at)))
+            known[commit] = when, tuple(each.removeprefix("tag: ") for each in tags.split(", ") if each)
+        return known
 
     def contents(self, folder: Path) -> Iterator[tuple[str, str, bytes]]:
-        """The files of a folder at each commit that wrote them, oldest first: commit, name from the root, content."""
-        what = ("--reverse", "--no-renames", "--diff-filter=AM", "--format=%x01%H", "--name-only", "--", str(folder))
+        """The files of a folder at each commit that wrote them, newest first: commit, name from the root, content."""
+        what = ("--no-renames", "--diff-filter=AM", "--format=%x01%H", "--name-only", "--", str(folder))
         for written in filter(None, os.fsdecode(self._run("log", *what).stdout).split("\1")):
             commit, *names = filter(None, written.splitlines())
             for name in names:

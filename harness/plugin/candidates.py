@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -36,7 +37,7 @@ def run_each(config: pytest.Config) -> int:
     """Run a session for each candidate, and give the worst exit code. One that was interrupted or refused is the last.
 
     Raises:
-        pytest.UsageError: a candidate that there is not, or can't be asked, before the first session.
+        pytest.UsageError: a candidate that there is not, can't be asked, or is named twice, before the first session.
     """
     from harness.records.report_json import read_report
     from harness.reporting.shared.grid import folded
@@ -45,8 +46,8 @@ def run_each(config: pytest.Config) -> int:
 
     with refusing():
         settings, folders = _checked(config)
-    gated, width = {}, shutil.get_terminal_size().columns
-    for place in (settings.report_folder, *folders.values()) if runs_bodies(config) else ():
+    gated, width, is_run = {}, shutil.get_terminal_size().columns, runs_bodies(config)
+    for place in (settings.report_folder, *folders.values()) if is_run else ():
         discard(place)
     for name, folder in folders.items():
         print(f" steelyard: {name}, of {len(folders)} candidates ".center(width, "="), flush=True)
@@ -56,35 +57,29 @@ def run_each(config: pytest.Config) -> int:
         gated[name] = code, report
         if code not in _ENDED:
             break
-    if runs_bodies(config):
-        left = [name for name in folders if name not in gated]
+    if is_run:
         print(" steelyard: all candidates ".center(width, "="))
-        print(*folded(candidates_table(gated, left), width, sys.stdout.encoding or "utf-8"), sep="\n")
+        table = candidates_table(gated, [name for name in folders if name not in gated])
+        print(*folded(table, width, sys.stdout.encoding or "utf-8"), sep="\n")
     return max((code for code, _ in gated.values()), key=lambda code: (*_ENDED, code).index(code))
 
 
 def _checked(config: pytest.Config) -> tuple[Settings, dict[str, Path]]:
-    """The settings of the first session, and the folder of each candidate's reports by its name.
-
-    Raises:
-        UsageError: a candidate that there is not, can't be asked, or is named twice; or more than `--best-of` counts.
-    """
+    """The settings, with --best-of as many as there are or more, and the folder of each candidate's reports."""
     from harness.config.roles import candidate_name
     from harness.gate.runs.versions import check_versions
 
-    given, best_of = config.getoption("candidate"), config.getoption("best_of")
+    given = config.getoption("candidate")
     names = [each.strip() for each in given.split(",")]
     for name in reversed(names):
-        config.option.candidate, config.option.best_of = name, best_of or str(len(names))
+        config.option.candidate = name
         settings = settings_of(config)
         if not config.getoption("offline"):
             check_versions(settings, [candidate_name(settings)])
-    if settings.best_of < len(names):
-        raise SettingsError(f"--best-of {best_of} counts all that were tried, and {len(names)} candidates are named.")
     folders = {name: settings.report_folder / re.sub(r"[^\w.-]+", "-", name) for name in names}
     if len({*folders.values()}) < len(names):
         raise SettingsError(f"--candidate {given}: name each candidate once.")
-    return settings, folders
+    return replace(settings, best_of=max(settings.best_of, len(names))), folders
 
 
 def _run(config: pytest.Config, settings: Settings, name: str, folder: Path) -> int:

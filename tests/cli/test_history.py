@@ -40,34 +40,10 @@ def test_a_page_is_written_and_the_terminal_says_what_changed(shop: Path, run: R
 
 
 def test_json_goes_to_standard_output_alone(shop: Path, run: Run) -> None:
-    document = json.loads(run("history", "suites/test_shop.py", "--json", "--output", "own/it.html").stdout)
+    document = json.loads(run("history", "--json", "--output", "own/it.html").stdout)
     assert (shop / "own" / "it.html").is_file()
     assert len(document["trends"]) == 4
     assert len(document["versions"]) == 9
-
-
-@pytest.mark.parametrize(
-    ("arguments", "n_shown"),
-    [
-        (["suites"], 4),
-        (["./suites/"], 4),
-        (["suites/test_shop.py::test_orders"], 1),
-        (["--evaluation", "*re*"], 2),
-        (["suites", "--evaluation", "test_orders"], 1),
-    ],
-)
-def test_a_suite_or_a_pattern_chooses(shop: Path, run: Run, arguments: list[str], n_shown: int) -> None:
-    assert len(json.loads(run("history", *arguments, "--json").stdout)["trends"]) == n_shown
-
-
-def test_what_there_is_not_is_refused_with_the_nearest(shop: Path, run: Run) -> None:
-    for arguments, wanted in (
-        (["suites/test_shp.py"], "SUITE: No evaluation named 'suites/test_shp.py*'"),
-        (["--evaluation", "test_order"], "Did you mean 'test_orders'?"),
-    ):
-        result = run("history", *arguments)
-        assert result.exit_code == 4
-        assert wanted in " ".join(result.stderr.split())
 
 
 def test_without_a_run_it_says_what_to_do(folder: Path, run: Run) -> None:
@@ -77,6 +53,10 @@ def test_without_a_run_it_says_what_to_do(folder: Path, run: Run) -> None:
     Store.open(str(folder / STORE)).close()
     result = run("history")
     assert (result.exit_code, "no finished run is stored" in result.stderr) == (4, True)
+    with Store.open(str(folder / STORE)) as store:
+        stored.run(store, "r1", Scored(candidate={"c1": [1.0]}, rule={"candidates": "sealed"}))
+    result = run("history")
+    assert (result.exit_code, "all is sealed" in result.stderr) == (4, True)
     assert not (folder / "reports").exists()
 
 

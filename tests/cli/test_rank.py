@@ -34,7 +34,7 @@ def test_versions_stand_in_order_with_their_ranks_and_who_is_left_out(ranked: Pa
 
 
 def test_a_script_reads_the_same(ranked: Path, run: Run) -> None:
-    document = json.loads(run("rank", "low", "r-a", "--on", "test_cap*", "--json").stdout)
+    document = json.loads(run("rank", "low", "r-a", "--json").stdout)
     assert document["confidence_level"] == 0.95
     (entry,) = document["evaluations"]
     assert [(each["name"], each["lowest"], each["highest"]) for each in entry["versions"]] == [
@@ -43,12 +43,19 @@ def test_a_script_reads_the_same(ranked: Path, run: Run) -> None:
     ]
 
 
+def test_that_gates_stopped_early_is_said(folder: Path, run: Run) -> None:
+    rule = {"design": "sequential", "about": "population", "margin": 0.2, "suite_size": 80, "n_planned": 80}
+    values = {"whole": scores(40, cases=80), "part": scores(20, cases=50)}
+    with Store.open(str(folder / ".steelyard" / "store.db")) as store:
+        stored(store, **{name: Scored(candidate=each, rule=rule) for name, each in values.items()})
+    assert "score, 50 cases of 80 (gates stop once they are decided), about" in run("rank", "whole", "part").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["low", "low"], "Name two versions or more"),
         (["low", "lo"], "Did you mean 'low'?"),
-        (["low", "a", "--on", "capitalls"], "No evaluation named 'capitalls'"),
         (["few", "a"], "No two of few, a can be ranked"),
     ],
 )

@@ -30,7 +30,7 @@ def refused(project: Project, *arguments: str) -> str:
 
 
 def test_each_has_its_own_report_at_its_share_of_the_level_and_the_baseline_is_drawn_once(several: Project) -> None:
-    result = several.run_apart("--candidate", "good, bad", "--junitxml=j.xml", "-q")
+    result = several.run_apart("--candidate", "good, bad", "--junitxml=j.xml", "-q", "--best-of=1")
     assert result.ret == 1
     good, bad = (several.report(f"reports/latest/{name}") for name in ("good", "bad"))
     assert [each["verdict"] for each in (good, bad)] == ["passed", "regressed"]
@@ -65,4 +65,3 @@ def test_a_candidate_that_is_not_there_is_refused_before_the_first_is_asked(seve
     assert "Did you mean 'good'?" in refused(several, "--candidate=bad,god")
     assert "name each candidate once" in refused(several, "--candidate=bad,bad")
     assert "candidate = '' is not a text" in refused(several, "--candidate=bad,")
-    assert "--best-of 1 counts all that were tried" in refused(several, "--candidate=bad,good", "--best-of=1")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,9 +17,6 @@ from harness.records import same_kind
 from harness.statistics.arrays import FloatArray
 from harness.statistics.ranks import rank_intervals
 from harness.store import Store
-
-_Table = tuple[str, Mapping[str, Scores], Mapping[str, str]]
-"""A metric, the scores of those that are ranked by it, and why others are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +32,8 @@ class RankedVersion:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRanks:
-    """The versions by one metric of an evaluation, the best first, with the fewest cases that one of them has; and why
-    others are left out.
+    """The versions by one metric of an evaluation, the best first; the fewest cases that one of them has, of how many;
+    and why others are left out.
     """
 
     id: str
@@ -44,6 +41,7 @@ class EvaluationRanks:
     unit: str | None
     about: str
     n_cases: int
+    suite_size: int
     versions: tuple[RankedVersion, ...]
     left_out: Mapping[str, str]
 
@@ -56,14 +54,13 @@ class Ranking:
     evaluations: tuple[EvaluationRanks, ...]
 
 
-def rank(store: Store, sides: Mapping[str, Side], evaluations: Collection[str] | None = None) -> Ranking:
+def rank(store: Store, sides: Mapping[str, Side]) -> Ranking:
     """Rank versions of stored runs by each metric that at least two of them have.
 
     The plan and the confidence level are those of the first. Pairs are weighed as a gate would weigh them.
 
     Args:
         sides: by what each is called.
-        evaluations: ids; None for all.
 
     Raises:
         SettingsError: no evaluation has two versions that can be ranked.
@@ -71,18 +68,16 @@ def rank(store: Store, sides: Mapping[str, Side], evaluations: Collection[str] |
     level = 1 - next(iter(sides.values())).report.confidence_level
     groups: dict[str, dict[str, Scores]] = {}
     for name, side in sides.items():
-        for each in scores_of(store, side, evaluations):
+        for each in scores_of(store, side):
             groups.setdefault(each.id, {})[name] = each
-    tables, reasons = list[_Table](), dict[str, None]()
+    tables, reasons = list[tuple[str, dict[str, Scores], dict[str, str]]](), dict[str, None]()
     for group in groups.values():
         first = next(iter(group.values()))
         for metric in first.entries:
-            why = dict.fromkeys(sides, "its run has no scores of it")
-            why |= {name: _why_apart(each, first, metric) for name, each in group.items()}
-            left_out = {name: text for name, text in why.items() if text}
-            reasons |= dict.fromkeys(f"{name}: {text}" for name, text in left_out.items())
+            left_out = {name: why for name in sides if (why := _why_apart(group.get(name), first, metric))}
+            reasons |= dict.fromkeys(f"{name}: {why}" for name, why in left_out.items())
             members = {name: each for name, each in group.items() if name not in left_out}
-            tables += [(metric, members, left_out)] * (len(members) > 1)
+            tables += [(metric, members, left_out)] if len(members) > 1 else []
     if not tables:
         why_none = "; ".join(reasons) or "their runs have no scores of it"
         raise SettingsError(f"No two of {', '.join(sides)} can be ranked ({why_none}). Run gates of the same suite.")
@@ -99,19 +94,24 @@ def _ranked(
         versions.append(RankedVersion(name, each.side.weighed.run.run_id, lowest, highest, mean and mean.value))
     sign = -1 if entry.higher_is_better else 1
     versions.sort(key=lambda each: (each.lowest + each.highest, sign * (each.value or 0.0)))
-    n_cases = min(len(each.known - each.skipped) for each in members.values())
-    return EvaluationRanks(entry.id, metric, entry.unit, entry.plan.about, n_cases, tuple(versions), left_out)
+    n_cases, about = min(len(each.known - each.skipped) for each in members.values()), entry.plan.about
+    suite_size = max(n_cases, entry.suite_size - entry.n_skipped)
+    return EvaluationRanks(entry.id, metric, entry.unit, about, n_cases, suite_size, tuple(versions), left_out)
 
 
 def _p_lower(members: Sequence[Scores], metric: str, level: float) -> FloatArray:
     """The p-values that `rank_intervals` takes."""
     p_lower = np.ones((len(members), len(members)))
     for i, j in itertools.combinations(range(len(members)), 2):
-        pair = Pair(members[i], members[j]).observed(metric)
-        assert pair.baseline is not None
-        turned = replace(pair, candidate=pair.baseline, baseline=pair.candidate)
-        p_lower[i, j], p_lower[j, i] = p_lower_of(pair, level), p_lower_of(turned, level)
+        p_lower[i, j], p_lower[j, i] = p_lower_both(Pair(members[i], members[j]).observed(metric), level)
     return p_lower
+
+
+def p_lower_both(pair: Observations, level: float) -> tuple[float, float]:
+    """The p-values of "the candidate is as good as the baseline", and of the reverse."""
+    assert pair.baseline is not None
+    turned = replace(pair, candidate=pair.baseline, baseline=pair.candidate)
+    return p_lower_of(pair, level), p_lower_of(turned, level)
 
 
 def p_lower_of(pair: Observations, level: float) -> float:
@@ -121,8 +121,10 @@ def p_lower_of(pair: Observations, level: float) -> float:
     return min((each.p_less for each in asked if each.directions), default=1.0)
 
 
-def _why_apart(scores: Scores, first: Scores, metric: str) -> str:
+def _why_apart(scores: Scores | None, first: Scores, metric: str) -> str:
     """Say why a version can't be ranked with the first; "" where it can."""
+    if scores is None:
+        return "its run has no scores of it"
     entry, own = scores.entries.get(metric), first.entries[metric]
     if entry is None or entry.errors:
         return "its run ended in an error, or has no such metric"

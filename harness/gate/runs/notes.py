@@ -123,6 +123,8 @@ def _version_note(source: SampleSource, draws: Mapping[str, list[int]]) -> dict[
     }
     others = {"older": list(source.older), "draws": draws, "prompts": dict(version.places)}
     record |= {name: value for name, value in others.items() if value}
+    if version.settings.commit is not None:
+        record["commit"] = version.settings.commit
     if version.registered is not None:
         record["registered"] = {"name": version.registered.name, "version": version.registered.version}
         record["settings"]["weights"] = str(version.registered)

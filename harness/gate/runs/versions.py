@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from harness.config import Settings
 from harness.config.repository import Repository
@@ -183,11 +184,17 @@ def _is_loose(version: Version) -> bool:
     return engine_spec(own.engine).is_endpoint(own.engine_options) and own.revision is None and own.max_age_s is None
 
 
-def files_note(version: Version, root: Path) -> dict[str, dict[str, str]]:
+def files_note(version: Version, root: Path) -> dict[str, Any]:
     """Return what a store keeps of the files that an application's answers depend on, by which a later run names
-    those that changed; nothing for another version.
+    those that changed, and whether one is not as committed; nothing for another version.
     """
-    return {"files": _contents(version, root)} if is_application(version.settings) else {}
+    if not is_application(version.settings):
+        return {}
+    files, changed = _contents(version, root), list[str]()
+    with suppress(SettingsError):  # in no clone nothing is committed
+        changed = Repository(root).uncommitted()
+    is_other = any(f"/{name}".endswith(f"/{file.lstrip('/')}") for name in changed for file in files)
+    return {"files": files, **({"uncommitted": True} if is_other else {})}
 
 
 def _contents(version: Version, root: Path) -> dict[str, str]:

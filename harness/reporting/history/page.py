@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
-from harness.gate.baselines.timeline import Point, TimedVersion, Timeline, Trend
+from harness.gate.baselines.timeline import Point, Timeline, Trend
 from harness.reporting.history.text import figures, from_to, labels, sentences
 from harness.reporting.shared.figures import interval, plural
 from harness.reporting.shared.files import prepare_folder, replacing
@@ -19,17 +20,9 @@ from harness.reporting.shared.names import row_names
 
 _HERE = Path(__file__).parent
 _STYLES = _HERE.parent / "html" / "static" / "style.css", _HERE / "history.css"
-_WIDTHS = {"narrow": 330, "wide": 1120}
-_LEFT, _TOP, _BOTTOM, _CHARACTER = 46, 24, 186, 8
-"""Where the chart begins and ends, and the room of a character, in pixels."""
-_LEVELS = "reference", "allowed"
-_LEVEL = Markup('<line class="{0}" x1="{1}" x2="{2}" y1="{3}" y2="{3}"><title>{4}</title></line>')
-_UPRIGHT = Markup('<line class="{0}" x1="{1}" x2="{1}" y1="{2}" y2="{3}"/>')
-_TEXT = Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>')
-_BAND = Markup(
-    '<rect class="band" x="{:.1f}" y="{}" width="{:.1f}" height="{:.1f}"><title>{}: {}</title></rect>'
-    '<circle class="dot" cx="{}" cy="{}" r="2.5"/>'
-)
+_LEFT, _TOP, _BOTTOM, _STEP, _CHARACTER = 46, 24, 186, 40, 8
+_WIDTHS = 330, 1120
+"""Where a chart begins and ends, the room of a version and of a character, and the widths, in pixels."""
 
 
 def write_history(timeline: Timeline, path: Path) -> Path:
@@ -48,72 +41,67 @@ def page(timeline: Timeline) -> str:
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     environment.filters["plural"] = plural
-    environment.globals |= {
-        "sentences": sentences,
-        "references": _references,
-        "words": _in_words,
-        "chart_of": _chart,
-        "from_to": from_to,
-    }
+    n_versions = len(timeline.versions)
+    width = max(_WIDTHS[0], min(_WIDTHS[1], _LEFT + _STEP * n_versions))
+    step = (width - _LEFT) / n_versions
+    own = (references, words, height_in, releases, line, sentences, from_to, figures)
+    environment.globals |= {each.__name__: each for each in own}
     return environment.get_template("history.html.jinja").render(
         policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         style=style,
         timeline=timeline,
         labels=labels(timeline.versions),
         named=[*zip(row_names(timeline.trends), timeline.trends, strict=True)],
-        widths=_WIDTHS,
-        height=_BOTTOM + 22,
+        x=lambda place: round(_LEFT + (place + 0.5) * step, 1),
+        half=min(9.0, step * 0.4),
+        width=width,
+        left=_LEFT,
+        top=_TOP,
+        bottom=_BOTTOM,
     )
 
 
-def _in_words(trend: Trend, point: Point) -> str:
+def words(trend: Trend, point: Point) -> str:
+    """A figure with its band."""
     own = point.estimate
     return f"{figures(trend, own.value)[0]} {interval(own.low, own.high)}"
 
 
-def _references(trend: Trend) -> Iterator[tuple[str, float, float]]:
+def references(trend: Trend) -> Iterator[tuple[str, float, float]]:
     """The levels that it is held against: name, level, and the level less (or with) the margin."""
-    sign = -1 if trend.higher_is_better else 1
-    known = {"threshold": trend.points[-1].threshold, "anchor": trend.anchor}
-    levels = {name: level for name, level in known.items() if level is not None}
+    sign, plan = -1 if trend.higher_is_better else 1, trend.plan
+    levels = {
+        name: level for name, level in (("threshold", plan.threshold), ("anchor", trend.anchor)) if level is not None
+    }
     for name, level in (levels or {"first point": trend.points[0].estimate.value}).items():
-        yield name, level, level + sign * trend.margin * (abs(level) if trend.margin_is_relative else 1)
+        yield name, level, level + sign * plan.margin * (abs(level) if plan.margin_is_relative else 1)
 
 
-def _chart(trend: Trend, versions: Sequence[TimedVersion], shown: Sequence[str], width: int) -> Markup:
-    """What a chart of this width holds, as SVG; `shown` are the labels of the versions."""
-    step, references, (least, most) = (width - _LEFT) / len(versions), [*_references(trend)], trend.span
-    ends = [each for p in trend.points for each in (p.estimate.value, p.estimate.low, p.estimate.high)]
-    ends += [each for _, *levels in references for each in levels]
-    ends = [min(max(each, least), most) for each in ends if math.isfinite(each)]
-    low, high = min(ends), max(ends)
+def height_in(trend: Trend) -> tuple[Callable[[float], float], float, float]:
+    """Where a figure stands in the chart of a trend, and the lowest and the highest that it shows."""
+    estimates, (least, most) = [each.estimate for each in trend.points], trend.span
+    ends = [end for each in estimates for end in (each.value, each.low, each.high)]
+    ends += [level for _, *levels in references(trend) for level in levels]
+    shown = [min(max(each, least), most) for each in ends if math.isfinite(each)]
+    low, high = min(shown), max(shown)
     scale = (_BOTTOM - _TOP) / ((high - low) or 1.0)
+    return lambda value: round(_BOTTOM - (min(max(value, low), high) - low) * scale, 1), low, high
 
-    def x(place: float) -> float:
-        return round(_LEFT + (place + 0.5) * step, 1)
 
-    def y(value: float) -> float:
-        return round(_BOTTOM - (min(max(value, low), high) - low) * scale, 1)
-
-    drawn, free, path, last, half = [], 0.0, "", -2, min(9.0, step * 0.4)
-    for place, text in enumerate(", ".join(each.releases) for each in versions):
+def releases(timeline: Timeline, x: Callable[[float], float], width: int) -> Iterator[tuple[float, str, float]]:
+    """Where each release stands, its names, as far as there is room for them, and where these begin."""
+    free = 0.0
+    for place, text in enumerate(", ".join(each.releases) for each in timeline.versions):
+        room = len(text) * _CHARACTER
+        start = max(0.0, min(x(place) - room / 2, width - room))
         if text:
-            drawn.append(_UPRIGHT.format("release", x(place), _TOP - 6, _BOTTOM))
-            start = max(0.0, min(x(place) - len(text) * _CHARACTER / 2, width - len(text) * _CHARACTER))
-            if start >= free:
-                drawn.append(_TEXT.format(start, 13, "start", text))
-                free = start + len(text) * _CHARACTER
-    for point in trend.points:
-        at, value = x(point.version), y(point.estimate.value)
-        band = at - half, y(point.estimate.high), 2 * half, max(1, y(point.estimate.low) - y(point.estimate.high))
-        drawn.append(_BAND.format(*band, shown[point.version], _in_words(trend, point), at, value))
-        path += f"{'M' if point.has_other_cases or point.version > last + 1 else 'L'}{at} {value}"
-        last = point.version
-    for name, *levels in references:
-        drawn += [_LEVEL.format(kind, _LEFT, width, y(each), name) for kind, each in zip(_LEVELS, levels, strict=True)]
-    for each in trend.changes:
-        between = (trend.points[each.at - 1].version + trend.points[each.at].version) / 2
-        drawn.append(_UPRIGHT.format("change", x(between), _TOP, _BOTTOM))
-    drawn += [_TEXT.format(0, y(each) + 4, "start", figures(trend, each)[0]) for each in (low, high)]
-    drawn += [_TEXT.format(_LEFT, _BOTTOM + 17, "start", shown[0]), _TEXT.format(width, _BOTTOM + 17, "end", shown[-1])]
-    return Markup("\n").join([*drawn, Markup('<path class="mean" d="{}"/>').format(path)])
+            yield x(place), text if start >= free else "", start
+            free = start + room if start >= free else free
+
+
+def line(trend: Trend, x: Callable[[float], float], y: Callable[[float], float]) -> str:
+    """The path of the means, which ends where a version has none or the cases are others."""
+    steps = itertools.pairwise([None, *trend.points])
+    begins = (each.note or before is None or each.version > before.version + 1 for before, each in steps if each)
+    ends = (f"{x(each.version)} {y(each.estimate.value)}" for each in trend.points)
+    return "".join(f"{'M' if begin else 'L'}{end}" for begin, end in zip(begins, ends, strict=True))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from harness.errors import some
 from harness.gate.baselines.timeline import LevelChange, TimedVersion, Timeline, Trend
 from harness.reporting.shared.figures import digits, figure, plural
 from harness.reporting.shared.names import row_names
@@ -14,20 +13,17 @@ from harness.reporting.shared.text import Block
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _COMMIT = 7
 _MOST_CELLS = 20
-_MOST_FLIPS = 10
+_MOST_CASES = 10
 
 
 def labels(versions: Sequence[TimedVersion]) -> list[str]:
-    """A short name of each version: its tag; its own name if no other has it; else its commit, or the day. What two
-    would be called is numbered.
-    """
-    times, seen, named = Counter(each.name for each in versions), Counter[str](), []
-    for each in versions:
-        known = *each.releases, each.name if times[each.name] == 1 else "", (each.commit or "")[:_COMMIT]
-        label = next(filter(None, known), f"{each.name} {each.when[:10]}")
-        seen[label] += 1
-        named.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
-    return named
+    """What each version is called: the first of its tags, name, commit, name with day or time that no other has."""
+    known = [
+        [*each.releases, each.name, (each.commit or "")[:_COMMIT], *(f"{each.name} {each.when[:n]}" for n in (10, 20))]
+        for each in versions
+    ]
+    times = Counter(name for names in known for name in names)
+    return [next((name for name in names if name and times[name] == 1), names[-1]) for names in known]
 
 
 def figures(trend: Trend, *values: float) -> list[str]:
@@ -37,32 +33,24 @@ def figures(trend: Trend, *values: float) -> list[str]:
 
 
 def sentences(trend: Trend, shown: Sequence[str]) -> list[str]:
-    """What happened to an evaluation, a sentence each; `shown` are the labels of all versions."""
+    """What happened to an evaluation, a sentence each, changes first; `shown` are the labels of all versions."""
 
-    def where(change: LevelChange) -> str:
-        return "between " + " and ".join(shown[each.version] for each in trend.points[change.at - 1 : change.at + 1])
+    def change(what: str, each: LevelChange, before: str, after: str) -> str:
+        where = " and ".join(shown[point.version] for point in trend.points[each.at - 1 : each.at + 1])
+        return f"{what}{'fell' if each.after < each.before else 'rose'} from {before} to {after} between {where}"
 
-    lines = []
-    for each in trend.changes:
-        before, after = figures(trend, each.before, each.after)
-        way, of = "fell" if each.after < each.before else "rose", "" if trend.weighed_by == "mean" else "the mean "
-        lines.append(f"{of}{way} from {before} to {after} {where(each)}")
-    once = [(case, changes[0]) for case, changes in trend.cases.items() if len(changes) == 1]
-    flips = [(case, each) for case, each in once if (each.before < 0.5) != (each.after < 0.5)]
-    for case, each in flips[:_MOST_FLIPS]:
-        way = "wrong, then right" if each.after > each.before else "right, then wrong"
-        lines.append(f"case {case}: {way} ({each.before:.2f} to {each.after:.2f}) {where(each)}")
-    if len(flips) > _MOST_FLIPS:
-        lines.append(f"{plural(len(flips) - _MOST_FLIPS, 'more case')} flipped")
-    if unsteady := [case for case, changes in trend.cases.items() if len(changes) > 1]:
-        lines.append(f"{plural(len(unsteady), 'case')} changed more than once: {some(unsteady)}")
+    of = "" if trend.weighed_by == "mean" else "the mean "
+    lines = [change(of, each, *figures(trend, each.before, each.after)) for each in trend.changes]
+    cases = [(case, changes[-1]) for case, changes in trend.cases.items()]
+    lines += [
+        change(f"case {case} ", each, f"{each.before:.2f}", f"{each.after:.2f}") for case, each in cases[:_MOST_CASES]
+    ]
+    if len(cases) > _MOST_CASES:
+        lines.append(f"{plural(len(cases) - _MOST_CASES, 'more case')} changed")
     lines += [f"{shown[each.version]}: {each.note}" for each in trend.points if each.note]
-    if missing := len(shown) - len(trend.points) - trend.n_left_out:
-        lines.append(
-            f"no figure of {plural(missing, 'version')}: not run, only some cases, an error, or decided by people"
-        )
-    if trend.n_left_out:
-        lines.append(f"measured otherwise in {plural(trend.n_left_out, 'older version')}, which is left out")
+    if missing := len(shown) - len(trend.points):
+        what = "not run, only some cases, measured otherwise, an error, or decided by people"
+        lines.append(f"no figure of {plural(missing, 'version')}: {what}")
     return lines
 
 
@@ -79,33 +67,33 @@ def sparkline(values: Sequence[float], most: int = _MOST_CELLS) -> str:
     return "".join(_BLOCKS[round((each - low) * steps)] if steps else _BLOCKS[3] for each in values)
 
 
-def moved(timeline: Timeline) -> list[tuple[str, str]]:
-    """Each evaluation whose mean changed, and its course in a picture and in words; none of less than 3 points."""
-    shown, trends = labels(timeline.versions), zip(row_names(timeline.trends), timeline.trends, strict=True)
-    return [
-        (name, f"{_picture(each)}: {'; '.join(sentences(each, shown)[: len(each.changes)])}")
-        for name, each in trends
-        if each.changes and len(each.points) >= 3
-    ]
-
-
 def from_to(trend: Trend, between: str = "→") -> str:
     """The first and the last figure."""
     first, last = figures(trend, trend.points[0].estimate.value, trend.points[-1].estimate.value)
     return f"{first} {between} {last}"
 
 
-def _picture(trend: Trend) -> str:
-    return from_to(trend, sparkline([each.estimate.value for each in trend.points]))
+def _pictures(timeline: Timeline) -> Iterator[tuple[str, str, Trend]]:
+    """The name of each evaluation, its course, and itself."""
+    for name, each in zip(row_names(timeline.trends), timeline.trends, strict=True):
+        yield name, from_to(each, sparkline([point.estimate.value for point in each.points])), each
+
+
+def moved(timeline: Timeline) -> list[tuple[str, str]]:
+    """Each evaluation whose mean changed, and its course in a picture and in words; none of less than 3 points."""
+    shown = labels(timeline.versions)
+    return [
+        (name, f"{picture}: {'; '.join(sentences(each, shown)[: len(each.changes)])}")
+        for name, picture, each in _pictures(timeline)
+        if each.changes and len(each.points) > 2
+    ]
 
 
 def view(timeline: Timeline) -> Iterator[Block]:
     """A line for each evaluation, and what happened to it."""
-    versions = labels(timeline.versions)
-    yield f"{plural(len(versions), 'version')}, {versions[0]} to {versions[-1]}"
-    for name, each in zip(row_names(timeline.trends), timeline.trends, strict=True):
-        yield f"{name}  {_picture(each)}"
-        for sentence in sentences(each, versions):
-            yield "", sentence
-    for note in timeline.notes:
-        yield "note", note
+    shown = labels(timeline.versions)
+    yield f"{plural(len(shown), 'version')}, {shown[0]} to {shown[-1]}"
+    for name, picture, each in _pictures(timeline):
+        yield f"{name}  {picture}"
+        yield from (("", sentence) for sentence in sentences(each, shown))
+    yield from (("note", note) for note in timeline.notes)

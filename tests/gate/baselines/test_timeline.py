@@ -102,18 +102,18 @@ def test_bands_of_more_points_are_wider(store: Store) -> None:
 
 
 def test_runs_of_the_same_samples_are_one_point_and_redrawn_ones_are_another(store: Store) -> None:
-    run(store, 1, one({"c0": [1.0]}))
+    run(store, 1, one({"c0": [0.0]}))
     run(store, 2, one(RIGHT), fingerprint="f1")
     run(store, 3, one(WRONG), fingerprint="f1", generation=1)
     shown = timeline(store, NOWHERE, 0.95)
     assert [each.when[:10] for each in shown.versions] == ["2026-11-01", "2026-11-03"]
-    assert [each.n_cases for each in trend_of(shown).points] == [20, 20]
+    assert [each.estimate.value for each in trend_of(shown).points] == [1.0, 0.0]
 
 
 def test_of_two_runs_of_a_version_that_with_more_samples_is_its_point(store: Store) -> None:
     run(store, 1, one({case: [1.0] * 20 for case in RIGHT}))
-    run(store, 2, one(RIGHT), fingerprint="f1", first_index=1_000_000)
-    assert [each.n_samples for each in trend_of(timeline(store, NOWHERE, 0.95)).points] == [400]
+    run(store, 2, one(WRONG), fingerprint="f1", first_index=1_000_000)
+    assert [each.estimate.value for each in trend_of(timeline(store, NOWHERE, 0.95)).points] == [1.0]
 
 
 def test_what_decided_nothing_is_no_point(store: Store) -> None:
@@ -133,7 +133,7 @@ def test_of_more_versions_than_are_shown_the_newest_are(store: Store) -> None:
         run(store, number, one(RIGHT))
     shown = timeline(store, NOWHERE, 0.95, most=3)
     assert [each.fingerprint for each in shown.versions] == ["f2", "f3", "f4"]
-    assert shown.notes == ("the newest 3 of 4 versions are shown",)
+    assert shown.notes == ("the newest 3 versions are shown",)
 
 
 def test_a_run_that_cannot_be_read_is_left_out_and_an_unfinished_one_too(store: Store) -> None:
@@ -148,14 +148,27 @@ def test_a_run_that_cannot_be_read_is_left_out_and_an_unfinished_one_too(store: 
     assert "odd" in shown.notes[0]
 
 
-def test_a_commit_that_is_not_in_the_clone_has_no_tag(store: Store, tmp_path: Path) -> None:
+def test_a_commit_that_is_not_in_the_clone_or_not_all_of_the_code_has_no_tag(store: Store, tmp_path: Path) -> None:
     planted = plant(tmp_path / "shop")
-    version = {"candidate": {"name": "bot", "fingerprint": "f1"}}
-    for number, commit in ((1, "0" * 39 + "1"), (2, planted.commits[0])):
-        spec, day = {"commit": commit, "files": {}}, f"2026-11-{number:02}T12:00:00Z"
-        own = {"candidate": version["candidate"] | {"fingerprint": f"f{number}", "first_index": 0}}
-        stored.run(store, f"r{number}", one(RIGHT), created=day, spec=spec, versions=own)
-    assert [each.releases for each in timeline(store, planted.folder, 0.95).versions] == [("v1.0",), ()]
+    for number, spec in enumerate(
+        ({"commit": "0" * 40}, {"commit": planted.commits[0]}, {"commit": planted.commits[9], "uncommitted": True}), 1
+    ):
+        own = {"candidate": {"name": "bot", "fingerprint": f"f{number}", "first_index": 0}}
+        stored.run(store, f"r{number}", one(RIGHT), created=f"2026-11-{number:02}", spec=spec, versions=own)
+    shown = timeline(store, planted.folder, 0.95).versions
+    assert {each.fingerprint: (each.releases, each.commit) for each in shown} == {
+        "f1": ((), "0" * 40),
+        "f2": (("v1.0",), planted.commits[0]),
+        "f3": ((), None),
+    }
+
+
+def test_the_commit_of_a_version_at_a_commit_is_its_own_and_not_the_projects(store: Store) -> None:
+    baseline = {"name": "git:v1.0", "fingerprint": "f0", "first_index": 0, "commit": "c0"}
+    versions = {"candidate": {"name": "bot", "fingerprint": "f1", "first_index": 0}, "baseline": baseline}
+    scored = Scored("t", RIGHT, WRONG)
+    stored.run(store, "r1", scored, spec={"commit": "c1"}, versions=versions)
+    assert [each.commit for each in timeline(store, NOWHERE, 0.95).versions] == ["c0", "c1"]
 
 
 def test_a_hole_is_no_point(store: Store) -> None:
@@ -163,19 +176,18 @@ def test_a_hole_is_no_point(store: Store) -> None:
         (one(RIGHT), Scored("other", RIGHT), one(RIGHT, errors=("boom",)), one(RIGHT)), 1
     ):
         run(store, number, evaluation)
-    shown = timeline(store, NOWHERE, 0.95, lambda ids: [each for each in ids if each != "other"])
-    assert [each.version for each in trend_of(shown).points] == [0, 3]
+    other, shown = timeline(store, NOWHERE, 0.95).trends
+    assert ([each.version for each in other.points], [each.version for each in shown.points]) == ([1], [0, 3])
 
 
-def test_other_cases_and_another_unit_are_told(store: Store) -> None:
+def test_other_cases_are_told_and_what_had_another_unit_is_left_out(store: Store) -> None:
     run(store, 1, one({"c0": [3.0], "c1": [4.0]}, unit="s", higher_is_better=False))
     run(store, 2, one(RIGHT))
     run(store, 3, one({**RIGHT, "new": [1.0] * 4}))
     trend = trend_of(timeline(store, NOWHERE, 0.95))
-    assert trend.n_left_out == 1
-    assert [(each.note, each.has_other_cases) for each in trend.points] == [
-        ("", False),
-        ("cases changed meaning here: 1 new", True),
+    assert [(each.version, each.note) for each in trend.points] == [
+        (1, ""),
+        (2, "1 of its cases changed, came or went"),
     ]
 
 
@@ -186,6 +198,9 @@ def test_what_a_case_was_before_it_changed_meaning_is_no_evidence() -> None:
     assert mean_changes(points, 0.05) == []
     same = [replace(each, contents=("a",) * 20) for each in points]
     assert [each.at for each in mean_changes(same, 0.05)] == [2]
+    assert [each.at for each in mean_changes([same[0], *map(drawn, (before[:9], after, after[:9]))], 0.05)] == [2]
+    blocks = [replace(each.observed, plan=Plan(in_blocks=True)) for each in same]
+    assert mean_changes([replace(each, observed=own) for each, own in zip(same, blocks, strict=True)], 0.05) == []
 
 
 def drawn(values: Any, content: str = "a", **fields: Any) -> Drawn:
@@ -218,13 +233,10 @@ def test_a_recorded_baseline_is_a_point_of_each_commit_that_wrote_one(store: Sto
     assert [(each.fingerprint, len(each.releases)) for each in both.versions] == [("f1", 1), ("f2", 1)]
 
 
-def test_a_folder_without_a_repository_or_with_one_without_commits_has_its_runs(store: Store, tmp_path: Path) -> None:
+def test_a_repository_without_commits_has_its_runs(store: Store, tmp_path: Path) -> None:
     run(store, 1, one(RIGHT))
-    for folder in (tmp_path / "plain", tmp_path / "begun"):
-        folder.mkdir()
-        if folder.name == "begun":
-            git(folder, "init", "--quiet")
-        assert len(timeline(store, folder, 0.95).versions) == 1
+    git(tmp_path, "init", "--quiet")
+    assert len(timeline(store, tmp_path, 0.95).versions) == 1
 
 
 def test_a_case_that_comes_and_goes_by_chance_has_no_change_and_a_mended_one_has() -> None:

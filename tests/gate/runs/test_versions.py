@@ -100,6 +100,16 @@ def test_the_files_that_draw_an_application_s_answers_anew_are_told(tmp_path: Pa
     assert notes([run]) == ("bot answers anew: bot.py, prompts/a.md changed since run r",)
 
 
+def test_a_run_of_files_that_are_not_as_committed_is_noted(tmp_path: Path) -> None:
+    own = VersionSettings("bot", "python", engine_options={"call": "bot:answer"})
+    write(tmp_path / "shop", "bot.py", "old")
+    commit_all(tmp_path)
+    write(tmp_path / "shop", "README.md", "new")
+    assert "uncommitted" not in files_note(load_version(own, tmp_path / "shop"), tmp_path / "shop")
+    write(tmp_path / "shop", "bot.py", "new")
+    assert files_note(load_version(own, tmp_path / "shop"), tmp_path / "shop")["uncommitted"]
+
+
 def test_a_store_is_told_of_an_endpoint_once() -> None:
     def ended(finished: bool, **spec: object) -> RunInfo:
         return RunInfo("r", "2026-11-27T00:00:00Z", spec, finished)
