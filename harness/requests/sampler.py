@@ -250,7 +250,7 @@ class Sampler:
             if missing and source.engine is None:
                 self._break(key, missing, source.missing())
             elif missing:
-                self._missing[source.engine].append(asked.of(tuple(missing)))
+                self._missing[asked.engine].append(asked.of(tuple(missing)))
         if self._missing:
             self._begin_writing()
 
