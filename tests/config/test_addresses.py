@@ -10,7 +10,7 @@ import pytest
 from harness.config.addresses import (
     HookAddress,
     TrackingAddress,
-    WebAddress,
+    WebAddresses,
     absolute,
     secrets_of,
     split_credentials,
@@ -163,9 +163,9 @@ def test_a_version_of_the_registry_knows_where_it_is_and_does_not_show_it(tmp_pa
 )
 def test_what_is_no_address_of_a_server_is_refused(url: str, said: str) -> None:
     with pytest.raises(SettingsError, match=r"^file: base_url = ") as raised:
-        check(WebAddress, url, "base_url", where="file")
+        check(WebAddresses, url, "base_url", where="file")
     assert said in str(raised.value)
-    assert check(WebAddress, "http://[::1]:8000/v1", "base_url", where="file") == "http://[::1]:8000/v1"
+    assert check(WebAddresses, "http://[::1]:8000/v1", "base_url", where="file") == "http://[::1]:8000/v1"
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_what_is_no_address_of_a_server_is_refused(url: str, said: str) -> None:
 )
 def test_what_may_be_a_secret_in_it_is_not_shown(url: str) -> None:
     with pytest.raises(SettingsError) as raised:
-        check(WebAddress, url, "base_url", where="file")
+        check(WebAddresses, url, "base_url", where="file")
     assert "sk-secret" not in str(raised.value)
     assert "***" in str(raised.value)
 

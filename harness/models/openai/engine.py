@@ -29,7 +29,7 @@ class OpenAIEngine(Endpoint):
 
     Args:
         name: shown in messages.
-        options: `base_url`, `model`, `timeout_s`, `requests_per_minute`, `api_key_env`.
+        options: `base_url` (one, or a list of replicas), `model`, `timeout_s`, `requests_per_minute`, `api_key_env`.
         counts_seeds: whether choice i of one seeded request is drawn with seed + i, as vLLM does. Elsewhere the draws
             of a seeded request are requests of their own.
     """
