@@ -168,6 +168,31 @@ def test_what_is_no_address_of_a_server_is_refused(url: str, said: str) -> None:
     assert check(WebAddresses, "http://[::1]:8000/v1", "base_url", where="file") == "http://[::1]:8000/v1"
 
 
+def test_several_addresses_are_a_list_and_one_in_a_list_is_that_one() -> None:
+    several = ["http://a:8000/v1", "http://b:8000/v1"]
+    assert check(WebAddresses, several, "base_url", where="file") == several
+    assert check(WebAddresses, several[:1], "base_url", where="file") == several[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ([], "base_url = [] is empty; write an address, or a list of those of all replicas."),
+        (["http://a/v1", "http://b/v1", "http://a/v1/"], "names http://a/v1 twice; name each server once."),
+        (["http://a/v1", 5], "base_url = 5 is not a text; write it in quotes."),
+        (["http://a/v1", ""], "base_url = '' is not a text; write it in quotes."),
+        (["http://a/v1", "ftp://b/v1"], "base_url = 'ftp://b/v1' is not an http:// or https:// address."),
+        ([3, "http://me:sk-secret@b/v1"], "base_url = 3 is not a text; write it in quotes."),
+        (["http://a/v1", "http://me:sk-secret@b/v1"], "base_url = 'http://***@b/v1' holds a user or a password"),
+    ],
+)
+def test_what_is_no_list_of_servers_is_refused(value: list[object], said: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        check(WebAddresses, value, "base_url", where="file")
+    assert said in str(raised.value)
+    assert "sk-secret" not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -79,7 +79,8 @@ class Endpoint(Engine):
         self.name = name
         self.redactor = Redactor(api_key)
         self._find_refusal: Callable[[], SteelyardError | None] = lambda: None
-        self._replicas = Replicas(each_address(options["base_url"]), str(options["model"]), clock)
+        self._replicas = Replicas(each_address(options["base_url"]), clock)
+        self._model = str(options["model"])
         self._key_variable = options.get("api_key_env")
         self._timeout_s = float(options.get("timeout_s", 300))
         self._connect_s = min(_CONNECT_TIMEOUT_S, self._timeout_s / 2)
@@ -119,11 +120,10 @@ class Endpoint(Engine):
                 self._replicas.note_failure(replica, error.fault)
             elif error is not None:
                 raise error
+        self._check_descriptions()
 
     async def _describe(self, replica: Replica) -> None:
-        """Read what a replica serves, where it says so. Raises UnusableError: it can't be asked now; UnreachableError:
-        it is another model.
-        """
+        """Note what a replica serves, where it says so. Raises UnusableError: it can't be asked now."""
         try:
             async with asyncio.timeout(self._connect_s):
                 listed = await self._send(replica, "/models", None, time.perf_counter())
@@ -133,7 +133,11 @@ class Endpoint(Engine):
             if FAULTS[error.fault].again and FAULTS[error.fault].first_attempts is None:
                 raise
             listed = {}
-        if difference := self._replicas.describe(replica, listed):
+        replica.describe(listed, self._model)
+
+    def _check_descriptions(self) -> None:
+        """Give all up where two replicas serve different models."""
+        if difference := self._replicas.difference():
             what = f"is not one model: {self._redacted(difference)}. Serve the same at all, or make a version of each."
             raise self._give_up(what)
 
@@ -194,6 +198,7 @@ class Endpoint(Engine):
         try:
             if not replica.is_described:
                 await self._describe(replica)
+                self._check_descriptions()
             started = time.perf_counter()
             document = await self._send(replica, path, body, started)
             answer = read(document, time.perf_counter() - started)

@@ -47,7 +47,6 @@ class OpenAIEngine(Endpoint):
         clock: Clock | None = None,
     ) -> None:
         super().__init__(name, options, api_key=api_key, policy=policy or RetryPolicy(), clock=clock or Clock())
-        self._model = str(options["model"])
         self._counts_seeds = counts_seeds
         self._most_choices = _MOST_CHOICES
         self._n_is_known_to_work = self._completion_tokens_limited = False

@@ -45,18 +45,26 @@ class Replica:
     def __post_init__(self) -> None:
         self.shown = without_secrets(self.address)
 
+    def describe(self, listed: Mapping[str, Any], model: str) -> None:
+        """Note what it lists at /models of this model, or of the only one."""
+        models = listed.get("data")
+        entries = [each for each in models if isinstance(each, Mapping)] if isinstance(models, list) else []
+        named = [each for each in entries if each.get("id") == model] or entries
+        self.description = {name: named[0].get(name) for name in _DESCRIBED} if len(named) == 1 else None
+        self.is_described = True
+
     def note_answer(self) -> None:
-        """It is as it should be."""
+        """Trust it: it has answered."""
         self.failures, self.answered_s, self.out_until_s = 0, time.perf_counter(), -math.inf
 
 
 class Replicas:
     """All servers of a version; one without others is never left out."""
 
-    def __init__(self, addresses: Sequence[str], model: str, clock: Clock) -> None:
+    def __init__(self, addresses: Sequence[str], clock: Clock) -> None:
         self.every = [Replica(address, len(addresses) == 1) for address in addresses]
         self.shown = ", ".join(replica.shown for replica in self.every)
-        self._model, self._clock = model, clock
+        self._clock = clock
 
     def next(self, failed: Replica | None) -> Replica:
         """The replica with the fewest outstanding requests; another than the one that has just failed, if it can be.
@@ -96,14 +104,9 @@ class Replicas:
         replica.failures += is_silent
         return is_silent and replica.failures >= _REPEATED and bool(set(self.every) - {replica, *self.left_out})
 
-    def describe(self, replica: Replica, listed: Mapping[str, Any]) -> str:
-        """Note what a replica lists at /models; the first difference between two of them, "" where there is none."""
-        models = listed.get("data")
-        entries = [each for each in models if isinstance(each, Mapping)] if isinstance(models, list) else []
-        named = [each for each in entries if each.get("id") == self._model] or entries
-        replica.description = {name: named[0].get(name) for name in _DESCRIBED} if len(named) == 1 else None
-        replica.is_described = True
-        first, *others = [each for each in self.every if each.description is not None] or [replica]
+    def difference(self) -> str:
+        """The first difference between two descriptions; "" where there is none."""
+        first, *others = [each for each in self.every if each.description is not None] or self.every
         for other in others:
             for name, value in (first.description or {}).items():
                 if value != (theirs := (other.description or {}).get(name)):
