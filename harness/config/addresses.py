@@ -53,18 +53,14 @@ def _web_address(url: str) -> str:
 
 
 def _web_addresses(value: Any) -> str | list[str]:
-    """One address, or a list of different ones; a list of one is that one."""
-    addresses: list[Any] = value if isinstance(value, list) else [value]
-    if not addresses:
-        raise WrongValueError("is empty; write an address, or a list of those of all replicas.")
-    for url in addresses:
+    """One address, or a list of different ones."""
+    for url in (listed := value if isinstance(value, list) else [value]):
         if not isinstance(url, str) or not url.strip():
             raise WrongValueError("is not a text; write it in quotes.", repr(url))
         _web_address(url)
-    plain = each_address(addresses)
-    if twice := [url for url in plain if plain.count(url) > 1]:
-        raise WrongValueError(f"names {twice[0]} twice; name each server once.")
-    return addresses if len(addresses) > 1 else str(addresses[0])
+    if len(set(each_address(listed))) < len(listed) or not listed:
+        raise WrongValueError("names a server twice." if listed else "is empty; write the address of each server.")
+    return value  # type: ignore[no-any-return]
 
 
 def _hook_address(url: str) -> str:
@@ -95,9 +91,7 @@ _WITH_USER = (
     '"https://review.example.org"; reviewers sign in with tokens of their own.'
 )
 WebAddresses = Annotated[str | list[str], Checked(_web_addresses, is_all=True)]
-"""An http:// or https:// address with a host, without user, password and query, which are not shown either; or a list
-of several.
-"""
+"""http:// or https:// addresses with a host, without user, password and query, which are not shown: one or a list."""
 ReviewAddress = Annotated[
     Text,
     Must(lambda url: "@" not in url.partition("://")[2].partition("/")[0], _WITH_USER, "***"),

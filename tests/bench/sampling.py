@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -81,6 +81,30 @@ def many_evaluations(folder: Path, repeats: int) -> list[Figure]:
     more = ours.wall_s - single.wall_s
     name = "100 evaluations of 1 case × 20 samples at 200 ms, beyond one evaluation of the same size"
     return [Figure(name, more, "s", "≤ 1.5 s", more <= 1.5, f"{ours.wall_s:.2f} s against {single.wall_s:.2f} s")]
+
+
+def replicas(folder: Path, repeats: int) -> list[Figure]:
+    """Requests a second of a gate on replicas that answer four at once in 200 ms each, beyond its start."""
+    rates: dict[int, list[float]] = {1: [], 2: [], 4: []}
+    with ExitStack() as stack:
+        urls = [stack.enter_context(server(0.2, "--slots", "4")) for _ in range(max(rates))]
+        for _ in range(repeats):
+            for count, measured in rates.items():
+                wall_s = []
+                for cases in (40, 440):
+                    settings = project.endpoint(*urls[:count])
+                    place = project.one_evaluation(folder / f"replicas-{count}-{cases}", cases, 1, settings)
+                    clean(place)
+                    wall_s.append(run(pytest_command(), place).wall_s)
+                measured.append(400 / (wall_s[1] - wall_s[0]))
+    one, figures = rates.pop(1), []
+    for count, measured in rates.items():
+        speed_up = median(many / alone for many, alone in zip(measured, one, strict=True))
+        rate = f"{median(measured):.0f} against {median(one):.0f} requests/s, {repeats} rounds"
+        name = f"{count} replicas of 200 ms and 4 at once each: requests a second, against one"
+        beside = f"{rate}; the servers can do {20 * count}"
+        figures.append(Figure(name, speed_up, "×", f"≥ {0.9 * count}", speed_up >= 0.9 * count, beside))
+    return figures
 
 
 def memory(folder: Path, cases: int) -> list[Figure]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.config.addresses import each_address
@@ -69,8 +71,7 @@ class Endpoint(Engine):
 
     Args:
         name: begins every message.
-        options: `base_url` (one, or a list), `model`, `timeout_s`, `requests_per_minute`, `api_key_env` (the variable's
-            name, for messages).
+        options: `base_url`, `model`, `timeout_s`, `requests_per_minute`, `api_key_env` (the variable, for messages).
     """
 
     def __init__(
@@ -97,11 +98,7 @@ class Endpoint(Engine):
             raise SettingsError(f"{message}; copy it again.")
 
     async def start(self) -> None:
-        """Prepare connections, as many as there are requests in flight; the first shows whether the server is there.
-
-        Raises:
-            UnreachableError: one of several servers describes another model than the others.
-        """
+        """Prepare connections, as many as there are requests in flight; the first shows whether the server is there."""
         import aiohttp
 
         headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip, deflate"}
@@ -113,33 +110,23 @@ class Endpoint(Engine):
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=headers,
         )
-        asked = [replica for replica in self._replicas.every if not replica.is_described]
-        described = await asyncio.gather(*map(self._describe, asked), return_exceptions=True)
-        for replica, error in zip(asked, described, strict=True):
-            if isinstance(error, UnusableError):
-                self._replicas.note_failure(replica, error.fault)
-            elif error is not None:
-                raise error
-        self._check_descriptions()
+        for replica in self._replicas.every:
+            with contextlib.suppress(UnusableError):
+                await self._describe(replica)
 
     async def _describe(self, replica: Replica) -> None:
-        """Note what a replica serves, where it says so. Raises UnusableError: it can't be asked now."""
+        """Note what one of several serves. Raises UnusableError: it can't be asked; UnreachableError: others differ."""
+        if replica.description is not None:
+            return
+        replica.description = {}
         try:
-            async with asyncio.timeout(self._connect_s):
-                listed = await self._send(replica, "/models", None, time.perf_counter())
-        except TimeoutError:
-            raise UnusableError(f"no answer to /models within {self._connect_s:g} s", "broken") from None
+            replica.describe(await self._send(replica, "/models", None, time.perf_counter()), self._model)
         except UnusableError as error:
-            if FAULTS[error.fault].again and FAULTS[error.fault].first_attempts is None:
+            self._replicas.note_failure(replica, error.fault)
+            if replica.description is None:
                 raise
-            listed = {}
-        replica.describe(listed, self._model)
-
-    def _check_descriptions(self) -> None:
-        """Give all up where two replicas serve different models."""
         if difference := self._replicas.difference():
-            what = f"is not one model: {self._redacted(difference)}. Serve the same at all, or make a version of each."
-            raise self._give_up(what)
+            raise self._give_up(f"is not one model: {self._redacted(difference)}. Serve one, or name two versions.")
 
     async def close(self) -> None:
         """Close all connections."""
@@ -196,9 +183,7 @@ class Endpoint(Engine):
         replica.outstanding += 1
         replica.sent += 1
         try:
-            if not replica.is_described:
-                await self._describe(replica)
-                self._check_descriptions()
+            await self._describe(replica)
             started = time.perf_counter()
             document = await self._send(replica, path, body, started)
             answer = read(document, time.perf_counter() - started)
@@ -212,7 +197,7 @@ class Endpoint(Engine):
             self._successes += 1
             self._failures_in_a_row = self._unanswered_in_a_row = 0
             self._answered_s = time.perf_counter()
-            replica.note_answer()
+            replica.failures, replica.answered_s, replica.out_until_s = 0, self._answered_s, 0.0
             return answer
         finally:
             replica.outstanding -= 1
@@ -233,8 +218,8 @@ class Endpoint(Engine):
         count = len(self._repeating)
         latest = next(reversed(self._repeating.values()), "")
         again = f"{latest}, repeating {count:,} request{'s' if count > 1 else ''}" if count else ""
-        out = ", ".join(replica.shown for replica in self._replicas.left_out) if len(self._replicas.every) > 1 else ""
-        return "; ".join(filter(None, (again, out and f"left out: {out}")))
+        out = [f"left out: {replica.shown}" for replica in self._replicas.left_out if len(self._replicas.every) > 1]
+        return "; ".join(filter(None, (again, *out)))
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not longer than the endpoint is believed in."""
@@ -252,17 +237,17 @@ class Endpoint(Engine):
         if self._session is None:
             raise EngineError(f"{self.name} is not started.")
         self.http_requests += body is not None
-        method, url = "POST" if body is not None else "GET", replica.address + path
+        get = partial(self._session.get, timeout=aiohttp.ClientTimeout(total=self._connect_s))
+        ask = get if body is None else partial(self._session.post, data=body)
         try:
-            async with self._session.request(method, url, data=body, allow_redirects=False) as response:
-                status, headers = response.status, response.headers
-                content = await self._body(response, replica)
+            async with ask(replica.address + path, allow_redirects=False) as response:
+                status, headers, content = response.status, response.headers, await self._body(response)
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
             raise UnusableError(f"has no valid certificate: {error}", "closed") from None
         except (aiohttp.InvalidURL, ValueError) as error:
             raise UnusableError(f"is not an address: {error}", "closed") from None
         except TimeoutError as error:
-            was_sent = not isinstance(error, aiohttp.ConnectionTimeoutError)
+            was_sent = body is not None and not isinstance(error, aiohttp.ConnectionTimeoutError)
             raise self._timed_out(started, replica, was_sent=was_sent) from None
         except aiohttp.ClientResponseError as error:
             raise UnusableError(f"the answer can't be read: {error.message}") from None
@@ -276,7 +261,7 @@ class Endpoint(Engine):
             raise self._refusal(status, content, headers)
         return self._document(content)
 
-    async def _body(self, response: aiohttp.ClientResponse, replica: Replica) -> bytes:
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         """All of a body, decompressed, up to a limit; that of a refusal up to where a message ends."""
         encoding = response.headers.get("Content-Encoding", "identity").lower()
         if encoding not in _ENCODINGS:
@@ -286,14 +271,12 @@ class Endpoint(Engine):
             content += chunk
             if len(content) > limit:
                 if response.status == 200:
-                    raise RejectedError(f"{self._at(replica)}: the answer is larger than {limit:,} bytes.")
+                    raise RejectedError(f"{self.name} at {response.host}: the answer is larger than {limit:,} bytes.")
                 break
         return bytes(content)
 
     def _timed_out(self, started: float, replica: Replica, *, was_sent: bool) -> Exception:
-        """The error of an attempt that reached its time limit. It is not sent again once it had been sent, but for one
-        to a replica that seems dead.
-        """
+        """The error of an attempt that reached its time limit: once sent, sent again only if its replica is dead."""
         limit = f"{self._timeout_s:g} s (timeout_s)"
         if not was_sent:
             return UnusableError(f"no connection within {self._connect_s:g} s", "broken")
@@ -305,7 +288,7 @@ class Endpoint(Engine):
         count = self._unanswered_in_a_row
         if count < self._policy.unanswered_in_a_row:
             unsent = "It is not sent again: what is asked until it is quick enough seems never to be slow."
-            message = f"{self._at(replica)}: no complete answer within {limit}. {unsent} {_ENOUGH}"
+            message = f"{self.name} at {replica.shown}: no complete answer within {limit}. {unsent} {_ENOUGH}"
             return FailedDrawError(message, cause=TIMED_OUT)
         message = f"is given up: {count} requests in a row got no complete answer within {limit}, and no other did"
         return self._give_up(f"{message} meanwhile. Is it overloaded? {_ENOUGH}", TIMED_OUT)
@@ -351,12 +334,9 @@ class Endpoint(Engine):
         names = frozenset(name for name in TELLING if name.encode() in content)  # before the key is taken out
         return UnusableError(f"rejects the request (HTTP {status}): {detail}", fault, status=status, names=names)
 
-    def _at(self, replica: Replica) -> str:
-        return f"{self.name} at {replica.shown}"
-
     def _final(self, failure: UnusableError, tried: RequestHistory, replica: Replica) -> EngineError:
         """The error that a request ends with, and every later one where the endpoint is given up with it."""
-        fault, where = FAULTS[failure.fault], self._at(replica)
+        fault, where = FAULTS[failure.fault], f"{self.name} at {replica.shown}"
         if not fault.again:
             if fault.ends == "endpoint":
                 return self._give_up(str(failure))
@@ -370,8 +350,7 @@ class Endpoint(Engine):
             hint = ". Is the server running, and is base_url right?" if failure.fault == "refused" else hint
             return self._give_up(f"{fault.never}: a request failed {after}{hint}", cause)
         after += ". A web page came in place of an answer: something in front of the server sent it" if is_page else ""
-        if failure.fault == "refused" and len(self._replicas.left_out) == len(self._replicas.every):
-            # Nobody listens, so that no other request would fare better.
+        if failure.fault == "refused" and self._replicas.left_out == self._replicas.every:  # so would all others be
             return self._give_up(f"is gone: a request failed {after}", cause)
         if count >= self._policy.failures_in_a_row:
             return self._give_up(f"is given up: {count} requests in a row failed {after}", cause)
@@ -380,7 +359,8 @@ class Endpoint(Engine):
     def _give_up(self, what: str, cause: str | None = None) -> UnreachableError:
         """The error that this request and every later one ends with; those that wait are woken."""
         if not isinstance(self._ended, UnreachableError):
-            self._ended = UnreachableError(f"{self.name}: the endpoint {self._replicas.shown} {what}", cause)
+            where = ", ".join(replica.shown for replica in self._replicas.every)
+            self._ended = UnreachableError(f"{self.name}: the endpoint {where} {what}", cause)
             self._end.set()
         return UnreachableError(str(self._ended), self._ended.cause)
 

@@ -42,17 +42,9 @@ class VllmEngine(LocalEngine):
         self._options, self._root = options, root
 
     async def start(self) -> None:
-        """Load the weights; converted first where that is still to be done.
-
-        Raises:
-            SettingsError: several copies are wanted, and a process of vLLM holds one and would wait for the others.
-        """
+        """Load the weights, converted first where need be. Several copies would wait for each other in one process."""
         if (copies := int(self._options.get("engine_args", {}).get("data_parallel_size", 1))) > 1:
-            raise SettingsError(
-                f"{self.name}: engine_args has data_parallel_size = {copies}, which needs a server. Run `vllm serve … "
-                f"--data-parallel-size {copies}` and give the version its base_url and model, or list the addresses of "
-                'several servers: base_url = ["http://a:8000/v1", "http://b:8000/v1"].'
-            )
+            raise SettingsError(f"{self.name}: data_parallel_size = {copies} takes `vllm serve`; name its base_url.")
         device = find_device()
         start = {
             "options": {key: value for key, value in self._options.items() if key != "engine_args"},

@@ -199,10 +199,7 @@ def serve(version: Version, root: Path, *, progress: Callable[[str], None] = lam
 
         base_url, *others = each_address(options["base_url"])
         if others:
-            raise SettingsError(
-                f"Version {version.name!r} has {1 + len(others)} addresses, and load is put on one server. Measure a "
-                f'version of its own: base = "{version.name}", base_url = "{base_url}".'
-            )
+            raise SettingsError(f"{version.name!r} has several servers; load is put on one: give it base_url = TEXT.")
         yield ServerAddress(version, base_url, str(options["model"]), api_key(version.settings))
         return
     engine_spec(version.settings.engine).require_packages(version.settings)

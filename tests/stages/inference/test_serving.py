@@ -101,7 +101,7 @@ def test_an_endpoint_is_its_own_address_and_its_key_comes_from_the_environment_a
 
 def test_load_is_not_put_on_several_replicas(tmp_path: Path) -> None:
     table = 'engine = "openai"\nbase_url = ["http://h/v1/", "http://i/v1"]\nmodel = "m"'
-    with pytest.raises(SettingsError, match=r'has 2 addresses.*base = "it", base_url = "http://h/v1"'):
+    with pytest.raises(SettingsError, match="'it' has several servers; load is put on one"):
         server_of(tmp_path, table).start()
 
 
