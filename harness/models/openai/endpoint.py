@@ -180,8 +180,7 @@ class Endpoint(Engine):
     async def _attempt(self, replica: Replica, path: str, body: bytes, read: Read[Answer]) -> Answer:
         """Ask a replica once. Raises UnusableError, and EngineError for what is not asked again."""
         document: Mapping[str, Any] | None = None
-        replica.outstanding += 1
-        replica.sent += 1
+        replica.outstanding, replica.sent = replica.outstanding + 1, replica.sent + 1
         try:
             await self._describe(replica)
             started = time.perf_counter()

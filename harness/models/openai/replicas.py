@@ -9,8 +9,7 @@ from typing import Any
 from harness.models.openai.redaction import without_secrets
 from harness.models.openai.retry import FAULTS, Clock, FaultName
 
-_LEFT_OUT_S = 30.0
-_REPEATED = 2
+_LEFT_OUT_S, _REPEATED = 30.0, 2
 _DESCRIBED = ("id", "root", "parent", "max_model_len", "owned_by", "meta")
 """What vLLM, SGLang and llama.cpp say of a model at /models that is not of one process alone, as its start is."""
 
@@ -52,8 +51,8 @@ class Replicas:
         """The one with the fewest requests under way, not the one that has just failed if there is another. One that
         was left out gets a single request until it answers; all are asked where all are out.
         """
-        now_s = self._clock.seconds()
-        trusted = [each for each in self.every if each.out_until_s <= (now_s if each.outstanding == 0 else 0)]
+        free_s = self._clock.seconds()
+        trusted = [each for each in self.every if each.out_until_s <= (0 if each.outstanding else free_s)]
         others = [each for each in trusted if each is not failed]
         return min(others or trusted or self.every, key=lambda each: (each.outstanding, each.sent))
 
