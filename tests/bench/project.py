@@ -47,9 +47,9 @@ def no_evaluation(folder: Path) -> Path:
     return _write(folder, _PLAIN, "")
 
 
-def endpoint(*urls: str) -> str:
-    """Settings of a version behind a loopback endpoint, or several."""
-    return f'[models.bench]\nengine = "openai"\nbase_url = {list(urls)}\nmodel = "bench"\n'
+def endpoint(url: str) -> str:
+    """Settings of a version behind a loopback endpoint."""
+    return f'[models.bench]\nengine = "openai"\nbase_url = "{url}"\nmodel = "bench"\n'
 
 
 SCRIPTED = '[models.bench]\nengine = "scripted"\ndefault = { "yes" = 0.9, "no" = 0.1 }\n'
