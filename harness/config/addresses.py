@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from harness.config.typed import Checked, Must, SecretText, Text, WrongValueError
@@ -52,6 +52,17 @@ def _web_address(url: str) -> str:
     return url
 
 
+def _web_addresses(value: Any) -> str | list[str]:
+    """One address, or a list of different ones."""
+    for url in (listed := value if isinstance(value, list) else [value]):
+        if not isinstance(url, str) or not url.strip():
+            raise WrongValueError("is not a text; write it in quotes.", repr(url))
+        _web_address(url)
+    if len(set(each_address(listed))) < len(listed) or not listed:
+        raise WrongValueError("names a server twice." if listed else "is empty; write the address of each server.")
+    return value  # type: ignore[no-any-return]
+
+
 def _hook_address(url: str) -> str:
     try:
         return url if url == NO_TRACKING else _web_address(url)
@@ -79,17 +90,22 @@ _WITH_USER = (
     "holds a user or a password, which every report would show. Write the address alone, such as "
     '"https://review.example.org"; reviewers sign in with tokens of their own.'
 )
-WebAddress = Annotated[Text, Checked(_web_address)]
-"""An http:// or https:// address with a host, without user, password and query, which are not shown either."""
+WebAddresses = Annotated[str | list[str], Checked(_web_addresses, is_all=True)]
+"""http:// or https:// addresses with a host, without user, password and query, which are not shown: one or a list."""
 ReviewAddress = Annotated[
     Text,
     Must(lambda url: "@" not in url.partition("://")[2].partition("/")[0], _WITH_USER, "***"),
     Checked(_web_address),
 ]
 HookAddress = Annotated[SecretText, Checked(_hook_address)]
-"""A WebAddress, or "none"; never shown, for those of chat rooms are secrets."""
+"""A web address, or "none"; never shown, for those of chat rooms are secrets."""
 TrackingAddress = Annotated[SecretText, Checked(_tracking_address)]
 """An address that MLflow can log to, or "none"."""
+
+
+def each_address(named: str | list[str]) -> list[str]:
+    """The addresses that a setting names: one, or a list; none ends with a slash."""
+    return [address.rstrip("/") for address in ([named] if isinstance(named, str) else named)]
 
 
 def absolute(address: str, root: Path) -> str:

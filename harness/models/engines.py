@@ -12,7 +12,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated, Any
 
 from harness.config import VersionSettings, secret
-from harness.config.addresses import WebAddress
+from harness.config.addresses import WebAddresses, each_address
 from harness.config.environment import version_of
 from harness.config.typed import (
     Between,
@@ -57,7 +57,7 @@ def _made(target: str) -> Callable[[VersionSettings, Path], Engine]:
 class EndpointOptions(EngineOptions):
     """An endpoint that speaks OpenAI's HTTP API."""
 
-    base_url: WebAddress | None = field(
+    base_url: WebAddresses | None = field(
         default=None, metadata={"is": "the address of a server, such as http://127.0.0.1:8000/v1"}
     )
     model: Text | None = field(default=None, metadata={"is": "the name by which the server knows the model"})
@@ -94,12 +94,13 @@ def _create_endpoint(settings: VersionSettings, root: Path, *, counts_seeds: boo
 
 
 def _identity_of_endpoint(settings: VersionSettings, root: Path) -> dict[str, Any]:
+    """The options, with the first address alone: the version is the same where replicas come and go behind it."""
     options = {name: value for name, value in settings.engine_options.items() if name not in _HOW_IT_IS_ASKED}
-    return {"options": {**options, "base_url": options["base_url"].rstrip("/")}}
+    return {"options": {**options, "base_url": each_address(options["base_url"])[0]}}
 
 
 def _place(options: Mapping[str, Any]) -> str:
-    return f"{options['model']} at {options['base_url']}"
+    return f"{options['model']} at {', '.join(each_address(options['base_url']))}"
 
 
 OPENAI = EngineSpec(

@@ -61,6 +61,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
     return {
         "samples": lambda folder: sampling.samples(folder, repeats),
         "evaluations": lambda folder: sampling.many_evaluations(folder, repeats),
+        "replicas": lambda folder: sampling.replicas(folder, repeats),
         "start-up": lambda folder: sampling.start_up(folder, repeats),
         "memory": lambda folder: sampling.memory(folder, cases),
         "builds": bench_builds.builds,

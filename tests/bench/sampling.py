@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from harness.models.openai.engine import OpenAIEngine
+from harness.records import Request
 from tests.bench import project
 from tests.bench.process import alternate, clean, pytest_command, run
 
@@ -81,6 +85,40 @@ def many_evaluations(folder: Path, repeats: int) -> list[Figure]:
     more = ours.wall_s - single.wall_s
     name = "100 evaluations of 1 case × 20 samples at 200 ms, beyond one evaluation of the same size"
     return [Figure(name, more, "s", "≤ 1.5 s", more <= 1.5, f"{ours.wall_s:.2f} s against {single.wall_s:.2f} s")]
+
+
+def replicas(_folder: Path, repeats: int) -> list[Figure]:
+    """Requests a second of an engine on replicas that answer eight at once in 200 ms each, 128 requests in flight."""
+    rates: dict[int, list[float]] = {1: [], 2: [], 4: []}
+    with ExitStack() as stack:
+        urls = [stack.enter_context(server(0.2, "--slots", "8")) for _ in range(max(rates))]
+        for _ in range(repeats):
+            for count, measured in rates.items():
+                measured.append(asyncio.run(_requests_per_s(urls[:count])))
+    one, figures = rates.pop(1), []
+    for count, measured in rates.items():
+        speed_up = median(many / alone for many, alone in zip(measured, one, strict=True))
+        rate = f"{median(measured):.0f} against {median(one):.0f} requests/s, {repeats} rounds"
+        name = f"{count} replicas of 200 ms and 8 at once each: requests a second, against one"
+        beside = f"{rate}; the servers can do {40 * count}"
+        figures.append(Figure(name, speed_up, "×", f"≥ {0.9 * count}", speed_up >= 0.9 * count, beside))
+    return figures
+
+
+async def _requests_per_s(urls: list[str]) -> float:
+    number, room = 160 * len(urls), asyncio.Semaphore(128)
+    engine = OpenAIEngine("bench", {"base_url": urls, "model": "bench"})
+
+    async def ask(prompt: str) -> None:
+        async with room:
+            await engine.sample(Request(messages=({"role": "user", "content": prompt},)), [0])
+
+    await engine.start()
+    began_s = time.perf_counter()
+    await asyncio.gather(*(ask(f"What is {index}?") for index in range(number)))
+    took_s = time.perf_counter() - began_s
+    await engine.close()
+    return number / took_s
 
 
 def memory(folder: Path, cases: int) -> list[Figure]:

@@ -10,7 +10,7 @@ import pytest
 from harness.config.addresses import (
     HookAddress,
     TrackingAddress,
-    WebAddress,
+    WebAddresses,
     absolute,
     secrets_of,
     split_credentials,
@@ -163,9 +163,33 @@ def test_a_version_of_the_registry_knows_where_it_is_and_does_not_show_it(tmp_pa
 )
 def test_what_is_no_address_of_a_server_is_refused(url: str, said: str) -> None:
     with pytest.raises(SettingsError, match=r"^file: base_url = ") as raised:
-        check(WebAddress, url, "base_url", where="file")
+        check(WebAddresses, url, "base_url", where="file")
     assert said in str(raised.value)
-    assert check(WebAddress, "http://[::1]:8000/v1", "base_url", where="file") == "http://[::1]:8000/v1"
+    assert check(WebAddresses, "http://[::1]:8000/v1", "base_url", where="file") == "http://[::1]:8000/v1"
+
+
+@pytest.mark.parametrize("several", [["http://a:8000/v1", "http://b:8000/v1"], ["http://a:8000/v1"]])
+def test_addresses_may_be_a_list(several: list[str]) -> None:
+    assert check(WebAddresses, several, "base_url", where="file") == several
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ([], "base_url = [] is empty; write the address of each server."),
+        (["http://a/v1", "http://b/v1", "http://a/v1/"], "'http://a/v1/'] names a server twice."),
+        (["http://a/v1", 5], "base_url = 5 is not a text; write it in quotes."),
+        (["http://a/v1", ""], "base_url = '' is not a text; write it in quotes."),
+        (["http://a/v1", "ftp://b/v1"], "base_url = 'ftp://b/v1' is not an http:// or https:// address."),
+        ([3, "http://me:sk-secret@b/v1"], "base_url = 3 is not a text; write it in quotes."),
+        (["http://a/v1", "http://me:sk-secret@b/v1"], "base_url = 'http://***@b/v1' holds a user or a password"),
+    ],
+)
+def test_what_is_no_list_of_servers_is_refused(value: list[object], said: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        check(WebAddresses, value, "base_url", where="file")
+    assert said in str(raised.value)
+    assert "sk-secret" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +203,7 @@ def test_what_is_no_address_of_a_server_is_refused(url: str, said: str) -> None:
 )
 def test_what_may_be_a_secret_in_it_is_not_shown(url: str) -> None:
     with pytest.raises(SettingsError) as raised:
-        check(WebAddress, url, "base_url", where="file")
+        check(WebAddresses, url, "base_url", where="file")
     assert "sk-secret" not in str(raised.value)
     assert "***" in str(raised.value)
 

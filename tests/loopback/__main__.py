@@ -16,6 +16,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.loopback", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 for any free one")
     parser.add_argument("--latency", type=float, default=0.0, metavar="S", help="seconds that each answer takes")
+    parser.add_argument("--slots", type=int, default=0, help="requests answered at once; 0 for all")
     parser.add_argument("--answers", type=Path, metavar="FILE", help="JSON: {prompt: answer or {answer: probability}}")
     parser.add_argument("--default", default="ok", help="the answer to every other prompt")
     parser.add_argument("--stamp", metavar="TEXT", help="what stands in answers for a number that each request has")
@@ -36,6 +37,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         stamp=arguments.stamp,
         echo=arguments.echo,
         latency_s=arguments.latency,
+        slots=arguments.slots,
         ignore_n=arguments.ignore_n,
         reject_n=arguments.reject_n,
         api_key=arguments.api_key,

@@ -35,6 +35,7 @@ class Options:
         crowded: what is answered in place of that while other requests are in flight.
         twins: a request waits, for a second, until so many equal ones have come.
         together: no request is answered before so many are in flight at once.
+        slots: so many requests are answered at once, the others wait; 0 for all.
         latency_s: how long each answer takes. jitter_s: up to so much longer, drawn from the request.
         ignore_n: always give one choice. reject_n: HTTP 400 for n above 1. most_choices: give at most so many.
         wants_completion_tokens: HTTP 400 for max_tokens, as OpenAI's newer models do.
@@ -43,6 +44,7 @@ class Options:
         reasoning: given beside every answer, under the name `reasoning_field`.
         usage: whether answers count their tokens. uncounted: those to a request that holds this text do not.
         model: the name that answers give the model; None for none.
+        described: laid over what /v1/models says of the model; None for no such page.
         streams: "asked": HTTP 400 unless a stream is asked for; "always": an event stream, asked for or not.
         api_key: demanded as a bearer token.
         faults: requests that fail.
@@ -55,6 +57,7 @@ class Options:
     crowded: str | None = None
     twins: int = 1
     together: int = 1
+    slots: int = 0
     latency_s: float = 0.0
     jitter_s: float = 0.0
     ignore_n: bool = False
@@ -69,6 +72,7 @@ class Options:
     usage: bool = True
     uncounted: str | None = None
     model: str | None = None
+    described: Mapping[str, Any] | None = field(default_factory=dict)
     streams: Literal["asked", "always"] | None = None
     api_key: str | None = None
     faults: tuple[Fault, ...] = ()
@@ -89,6 +93,7 @@ class Server:
         self._attempts = Counter[bytes]()
         self._drawn = Counter[bytes]()
         self._crowd = asyncio.Event()
+        self._slots = asyncio.Semaphore(options.slots or 1_000_000)
         self._twins: defaultdict[bytes, asyncio.Event] = defaultdict(asyncio.Event)
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
@@ -101,7 +106,10 @@ class Server:
 
     async def models(self, request: web.Request) -> web.Response:
         """GET /v1/models."""
-        return web.json_response({"object": "list", "data": [{"id": "loopback", "object": "model"}]})
+        if self.options.described is None:
+            return _refuse(404, "no such path")
+        entry = {"id": "loopback", "object": "model", "created": id(self), **self.options.described}
+        return web.json_response({"object": "list", "data": [entry]})
 
     async def show_stats(self, request: web.Request) -> web.Response:
         """GET /stats."""
@@ -124,7 +132,8 @@ class Server:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._twins[body].wait(), timeout=1)
             if self.options.latency_s or self.options.jitter_s:
-                await asyncio.sleep(self.options.latency_s + self.options.jitter_s * zlib.crc32(body) / 2**32)
+                async with self._slots:
+                    await asyncio.sleep(self.options.latency_s + self.options.jitter_s * zlib.crc32(body) / 2**32)
             if fault := striking(self.options.faults, body, number, attempt):
                 self.stats["faults"] += 1
                 return await fail(fault, request)
@@ -265,7 +274,7 @@ def application(server: Server) -> web.Application:
 
 async def listen(server: Server, port: int) -> tuple[web.AppRunner, str]:
     """Start to serve on the loopback interface; the runner to clean up, and the base address."""
-    runner = web.AppRunner(application(server), access_log=None, shutdown_timeout=0, handler_cancellation=True)
+    runner = web.AppRunner(application(server), access_log=None, shutdown_timeout=0.01, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port, backlog=2048).start()
     return runner, f"http://127.0.0.1:{runner.addresses[0][1]}/v1"

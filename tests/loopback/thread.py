@@ -42,6 +42,11 @@ class Loopback:
         """Answer every request that comes from now on."""
         self._server.options = replace(self._server.options, faults=())
 
+    @property
+    def port(self) -> int:
+        """Where it listens, so that another may take its place."""
+        return int(self.base_url.rpartition(":")[2].removesuffix("/v1"))
+
     def stop(self) -> None:
         """Drop every connection and end the thread."""
         if self._thread.is_alive():

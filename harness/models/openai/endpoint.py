@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from harness.config.addresses import each_address
 from harness.errors import TIMED_OUT, EngineError, FailedDrawError, SettingsError, SteelyardError, UnreachableError
 from harness.models.engine import Engine
 from harness.models.openai.redaction import Redactor, without_secrets
+from harness.models.openai.replicas import Replica, Replicas
 from harness.models.openai.retry import (
     FAULTS,
     Clock,
@@ -60,27 +64,27 @@ class RejectedError(EngineError):
 
 
 class Endpoint(Engine):
-    """Posts JSON to one base address.
+    """Posts JSON to a base address, or to the one of several that has the fewest requests under way.
 
     The API key goes into the header of each request and nowhere else: it is taken out of whatever the server says (by
     `redactor`, out of answers too), and redirects, which could carry it to another host, are not followed.
 
     Args:
         name: begins every message.
-        options: `base_url`, `timeout_s`, `requests_per_minute`, `api_key_env` (the variable's name, for messages).
+        options: `base_url`, `model`, `timeout_s`, `requests_per_minute`, `api_key_env` (the variable, for messages).
     """
 
     def __init__(
         self, name: str, options: Mapping[str, Any], *, api_key: str | None, policy: RetryPolicy, clock: Clock
     ) -> None:
         self.name = name
-        self.base_url = str(options["base_url"]).rstrip("/")
         self.redactor = Redactor(api_key)
         self._find_refusal: Callable[[], SteelyardError | None] = lambda: None
-        self._address = without_secrets(self.base_url)
-        self._where = f"{name} at {self._address}"
+        self._replicas = Replicas(each_address(options["base_url"]), clock)
+        self._model = str(options["model"])
         self._key_variable = options.get("api_key_env")
         self._timeout_s = float(options.get("timeout_s", 300))
+        self._connect_s = min(_CONNECT_TIMEOUT_S, self._timeout_s / 2)
         self._policy, self._clock, self._generator = policy, clock, random.Random()
         self._pace = RateLimiter(options.get("requests_per_minute"), clock=clock.seconds)
         self._successes = self._failures_in_a_row = self._unanswered_in_a_row = 0
@@ -100,13 +104,29 @@ class Endpoint(Engine):
         headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip, deflate"}
         if self.redactor.secret is not None:
             headers["Authorization"] = f"Bearer {self.redactor.secret}"
-        connect_s = min(_CONNECT_TIMEOUT_S, self._timeout_s / 2)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
-            timeout=aiohttp.ClientTimeout(total=self._timeout_s, connect=connect_s, sock_connect=connect_s),
+            timeout=aiohttp.ClientTimeout(total=self._timeout_s, connect=self._connect_s, sock_connect=self._connect_s),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=headers,
         )
+        for replica in self._replicas.every:
+            with contextlib.suppress(UnusableError):
+                await self._describe(replica)
+
+    async def _describe(self, replica: Replica) -> None:
+        """Note what one of several serves. Raises UnusableError: it can't be asked; UnreachableError: others differ."""
+        if replica.description is not None:
+            return
+        replica.description = {}
+        try:
+            replica.describe(await self._send(replica, "/models", None, time.perf_counter()), self._model)
+        except UnusableError as error:
+            self._replicas.note_failure(replica, error.fault)
+            if replica.description is None:
+                raise
+        if difference := self._replicas.difference():
+            raise self._give_up(f"is not one model: {self._redacted(difference)}. Serve one, or name two versions.")
 
     async def close(self) -> None:
         """Close all connections."""
@@ -126,28 +146,17 @@ class Endpoint(Engine):
         """
         body = _JSON.encode(payload).encode("ascii")
         tried, attempts, successes = RequestHistory(), 0, self._successes
+        replica: Replica | None = None
         try:
             while True:
                 await self._pause(self._pace.wait_s())
                 if (refusal := self._find_refusal()) is not None:
                     raise refusal
-                began_s, started = self._clock.seconds(), time.perf_counter()
-                document: Mapping[str, Any] | None = None
+                began_s, replica = self._clock.seconds(), self._replicas.next(replica)
                 try:
-                    document = await self._send(path, body, started)
-                    answer = read(document, time.perf_counter() - started)
+                    return await self._attempt(replica, path, body, read)
                 except UnusableError as error:
-                    error.args = (self._redacted(error, _LONGEST_MESSAGE + 200),)  # it may repeat what the server says
                     failure = _light(error)
-                except EngineError as error:
-                    raise _light(error) from None
-                else:
-                    self._successes += 1
-                    self._failures_in_a_row = self._unanswered_in_a_row = 0
-                    self._answered_s = time.perf_counter()
-                    return answer
-                finally:
-                    del document
                 attempts += 1
                 self._repeating[id(body)] = failure.brief
                 asked_s, delay_s = failure.retry_after_s, self._policy.delay_s(attempts, self._generator)
@@ -159,7 +168,7 @@ class Endpoint(Engine):
                     tried.attempts += 1
                     tried.spent_s += self._clock.seconds() - began_s
                     if self._policy.is_spent(tried, failure, delay_s, has_answered=self._successes > 0):
-                        raise self._final(failure, tried) from None
+                        raise self._final(failure, tried, replica) from None
                     tried.spent_s += delay_s
                     tried.asked_s += asked_s
                 if is_limited:
@@ -167,6 +176,31 @@ class Endpoint(Engine):
                 await self._pause(asked_s + delay_s)
         finally:
             self._repeating.pop(id(body), None)
+
+    async def _attempt(self, replica: Replica, path: str, body: bytes, read: Read[Answer]) -> Answer:
+        """Ask a replica once. Raises UnusableError, and EngineError for what is not asked again."""
+        document: Mapping[str, Any] | None = None
+        replica.outstanding, replica.sent = replica.outstanding + 1, replica.sent + 1
+        try:
+            await self._describe(replica)
+            started = time.perf_counter()
+            document = await self._send(replica, path, body, started)
+            answer = read(document, time.perf_counter() - started)
+        except UnusableError as error:
+            error.args = (self._redacted(error, _LONGEST_MESSAGE + 200),)  # it may repeat what the server says
+            self._replicas.note_failure(replica, error.fault)
+            raise _light(error) from None
+        except EngineError as error:
+            raise _light(error) from None
+        else:
+            self._successes += 1
+            self._failures_in_a_row = self._unanswered_in_a_row = 0
+            self._answered_s = time.perf_counter()
+            replica.failures, replica.answered_s, replica.out_until_s = 0, self._answered_s, 0.0
+            return answer
+        finally:
+            replica.outstanding -= 1
+            del document
 
     def hold(self, error: SteelyardError) -> None:
         """Send nothing more: requests that wait to be sent, or to be sent again, end with this error."""
@@ -179,10 +213,12 @@ class Endpoint(Engine):
 
     @property
     def trouble(self) -> str:  # type: ignore[override]
-        """The latest reason why requests are sent again, and how many are; "" where none is."""
+        """The latest reason why requests are sent again, and how many are, and who gets none; "" where all is well."""
         count = len(self._repeating)
         latest = next(reversed(self._repeating.values()), "")
-        return f"{latest}, repeating {count:,} request{'s' if count > 1 else ''}" if count else ""
+        again = f"{latest}, repeating {count:,} request{'s' if count > 1 else ''}" if count else ""
+        out = [f"left out: {replica.shown}" for replica in self._replicas.left_out if len(self._replicas.every) > 1]
+        return "; ".join(filter(None, (again, *out)))
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not longer than the endpoint is believed in."""
@@ -193,22 +229,25 @@ class Endpoint(Engine):
         if self._ended is not None:
             raise self._ended
 
-    async def _send(self, path: str, body: bytes, started: float) -> Mapping[str, Any]:
-        """One attempt. Raises UnusableError, and FailedDrawError after the time limit."""
+    async def _send(self, replica: Replica, path: str, body: bytes | None, started: float) -> Mapping[str, Any]:
+        """Post a body, or get what stands there. Raises UnusableError, and FailedDrawError after the time limit."""
         import aiohttp
 
         if self._session is None:
             raise EngineError(f"{self.name} is not started.")
-        self.http_requests += 1
+        self.http_requests += body is not None
+        get = partial(self._session.get, timeout=aiohttp.ClientTimeout(total=self._connect_s))
+        ask = get if body is None else partial(self._session.post, data=body)
         try:
-            async with self._session.post(self.base_url + path, data=body, allow_redirects=False) as response:
+            async with ask(replica.address + path, allow_redirects=False) as response:
                 status, headers, content = response.status, response.headers, await self._body(response)
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
             raise UnusableError(f"has no valid certificate: {error}", "closed") from None
         except (aiohttp.InvalidURL, ValueError) as error:
             raise UnusableError(f"is not an address: {error}", "closed") from None
         except TimeoutError as error:
-            raise self._timed_out(started, was_sent=not isinstance(error, aiohttp.ConnectionTimeoutError)) from None
+            was_sent = body is not None and not isinstance(error, aiohttp.ConnectionTimeoutError)
+            raise self._timed_out(started, replica, was_sent=was_sent) from None
         except aiohttp.ClientResponseError as error:
             raise UnusableError(f"the answer can't be read: {error.message}") from None
         except aiohttp.ClientConnectorError as error:
@@ -231,22 +270,24 @@ class Endpoint(Engine):
             content += chunk
             if len(content) > limit:
                 if response.status == 200:
-                    raise RejectedError(f"{self._where}: the answer is larger than {limit:,} bytes.")
+                    raise RejectedError(f"{self.name} at {response.host}: the answer is larger than {limit:,} bytes.")
                 break
         return bytes(content)
 
-    def _timed_out(self, started: float, *, was_sent: bool) -> Exception:
-        """The error of an attempt that reached its time limit. It is not sent again once it had been sent."""
+    def _timed_out(self, started: float, replica: Replica, *, was_sent: bool) -> Exception:
+        """The error of an attempt that reached its time limit: once sent, sent again only if its replica is dead."""
         limit = f"{self._timeout_s:g} s (timeout_s)"
         if not was_sent:
-            return UnusableError(f"no connection within {min(_CONNECT_TIMEOUT_S, self._timeout_s / 2):g} s", "broken")
+            return UnusableError(f"no connection within {self._connect_s:g} s", "broken")
         if time.perf_counter() - started > self._timeout_s + _LATE_S:
             return UnusableError(f"no complete answer within {limit}, and this process noticed it late", "broken")
         self._unanswered_in_a_row += self._answered_s < started
+        if self._replicas.note_timeout(replica, started):
+            return UnusableError(f"{replica.shown} answered nothing within {limit}, repeatedly", "broken")
         count = self._unanswered_in_a_row
         if count < self._policy.unanswered_in_a_row:
             unsent = "It is not sent again: what is asked until it is quick enough seems never to be slow."
-            message = f"{self._where}: no complete answer within {limit}. {unsent} {_ENOUGH}"
+            message = f"{self.name} at {replica.shown}: no complete answer within {limit}. {unsent} {_ENOUGH}"
             return FailedDrawError(message, cause=TIMED_OUT)
         message = f"is given up: {count} requests in a row got no complete answer within {limit}, and no other did"
         return self._give_up(f"{message} meanwhile. Is it overloaded? {_ENOUGH}", TIMED_OUT)
@@ -292,32 +333,33 @@ class Endpoint(Engine):
         names = frozenset(name for name in TELLING if name.encode() in content)  # before the key is taken out
         return UnusableError(f"rejects the request (HTTP {status}): {detail}", fault, status=status, names=names)
 
-    def _final(self, failure: UnusableError, tried: RequestHistory) -> EngineError:
+    def _final(self, failure: UnusableError, tried: RequestHistory, replica: Replica) -> EngineError:
         """The error that a request ends with, and every later one where the endpoint is given up with it."""
-        fault = FAULTS[failure.fault]
+        fault, where = FAULTS[failure.fault], f"{self.name} at {replica.shown}"
         if not fault.again:
             if fault.ends == "endpoint":
                 return self._give_up(str(failure))
-            return RejectedError(f"{self._where} {failure}", failure.status, failure.names)
+            return RejectedError(f"{where} {failure}", failure.status, failure.names)
         self._failures_in_a_row += 1
-        cause, count, is_page = f"{self._where}: {failure}", self._failures_in_a_row, failure.fault == "page"
+        cause, count, is_page = f"{where}: {failure}", self._failures_in_a_row, failure.fault == "page"
         after = f"after {tried}; the last: {failure}"
         if self._successes == 0 and fault.ends == "endpoint":
-            lacks = "" if "/v1" in self._address else f": it probably lacks /v1, as in {self._address}/v1"
+            lacks = "" if "/v1" in replica.shown else f": it probably lacks /v1, as in {replica.shown}/v1"
             hint = f". A web page came; check base_url{lacks}." if is_page else ""
             hint = ". Is the server running, and is base_url right?" if failure.fault == "refused" else hint
             return self._give_up(f"{fault.never}: a request failed {after}{hint}", cause)
         after += ". A web page came in place of an answer: something in front of the server sent it" if is_page else ""
-        if failure.fault == "refused":  # nobody listens, so that no other request would fare better
+        if failure.fault == "refused" and self._replicas.left_out == self._replicas.every:  # so would all others be
             return self._give_up(f"is gone: a request failed {after}", cause)
         if count >= self._policy.failures_in_a_row:
             return self._give_up(f"is given up: {count} requests in a row failed {after}", cause)
-        return EngineError(f"{self._where}: the request is given up {after}", cause)
+        return EngineError(f"{where}: the request is given up {after}", cause)
 
     def _give_up(self, what: str, cause: str | None = None) -> UnreachableError:
         """The error that this request and every later one ends with; those that wait are woken."""
         if not isinstance(self._ended, UnreachableError):
-            self._ended = UnreachableError(f"{self.name}: the endpoint {self._address} {what}", cause)
+            where = ", ".join(replica.shown for replica in self._replicas.every)
+            self._ended = UnreachableError(f"{self.name}: the endpoint {where} {what}", cause)
             self._end.set()
         return UnreachableError(str(self._ended), self._ended.cause)
 

@@ -29,7 +29,7 @@ class OpenAIEngine(Endpoint):
 
     Args:
         name: shown in messages.
-        options: `base_url`, `model`, `timeout_s`, `requests_per_minute`, `api_key_env`.
+        options: `base_url` (one, or a list of replicas), `model`, `timeout_s`, `requests_per_minute`, `api_key_env`.
         counts_seeds: whether choice i of one seeded request is drawn with seed + i, as vLLM does. Elsewhere the draws
             of a seeded request are requests of their own.
     """
@@ -47,7 +47,6 @@ class OpenAIEngine(Endpoint):
         clock: Clock | None = None,
     ) -> None:
         super().__init__(name, options, api_key=api_key, policy=policy or RetryPolicy(), clock=clock or Clock())
-        self._model = str(options["model"])
         self._counts_seeds = counts_seeds
         self._most_choices = _MOST_CHOICES
         self._n_is_known_to_work = self._completion_tokens_limited = False

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
+from harness.errors import SettingsError
 from harness.models.adapters.adapter_files import read_adapter
 from harness.models.local_engine import LocalEngine
 from harness.models.weights.weights import stated_dtype
@@ -41,7 +42,9 @@ class VllmEngine(LocalEngine):
         self._options, self._root = options, root
 
     async def start(self) -> None:
-        """Load the weights; converted first where that is still to be done."""
+        """Load the weights, converted first where need be. Several copies would wait for each other in one process."""
+        if (copies := int(self._options.get("engine_args", {}).get("data_parallel_size", 1))) > 1:
+            raise SettingsError(f"{self.name}: data_parallel_size = {copies} takes `vllm serve`; name its base_url.")
         device = find_device()
         start = {
             "options": {key: value for key, value in self._options.items() if key != "engine_args"},

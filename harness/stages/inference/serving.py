@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from harness.config import VersionSettings, child_environment
-from harness.errors import CapabilityError, EngineError, NotInLineageError, SteelyardError
+from harness.config.addresses import each_address
+from harness.errors import CapabilityError, EngineError, NotInLineageError, SettingsError, SteelyardError
 from harness.models.spec import engine_spec
 from harness.models.version import Version
 from harness.stages.inference.keeper import GO_ON, STAND_STILL
@@ -196,7 +197,9 @@ def serve(version: Version, root: Path, *, progress: Callable[[str], None] = lam
     if has_address(version.settings):
         from harness.models.engines import api_key
 
-        base_url = str(options["base_url"]).rstrip("/")
+        base_url, *others = each_address(options["base_url"])
+        if others:
+            raise SettingsError(f"{version.name!r} has several servers; load is put on one: give it base_url = TEXT.")
         yield ServerAddress(version, base_url, str(options["model"]), api_key(version.settings))
         return
     engine_spec(version.settings.engine).require_packages(version.settings)

@@ -57,7 +57,7 @@ def engine(
 
 
 def engine_at(
-    base_url: str,
+    base_url: str | list[str],
     *,
     policy: RetryPolicy | None = None,
     key: str | None = None,

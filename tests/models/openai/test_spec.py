@@ -23,6 +23,16 @@ def test_the_same_endpoint_has_one_identity_however_its_address_ends_and_it_is_a
     assert OPENAI.identity_of(version(model="n"), Path()) != plain
 
 
+def test_a_replica_more_or_less_is_no_other_version() -> None:
+    alone = OPENAI.identity_of(version(), Path())
+    for addresses in (["http://h/v1"], ["http://h/v1", "http://i/v1"], ["http://h/v1/", "http://j/v1", "http://i/v1"]):
+        assert OPENAI.identity_of(version(base_url=addresses), Path()) == alone
+    assert OPENAI.identity_of(version(base_url=["http://i/v1", "http://h/v1"]), Path()) != alone
+    assert OPENAI.source_of(version(base_url=["http://h/v1", "http://i/v1"]).engine_options).endswith(
+        "h/v1, http://i/v1"
+    )
+
+
 def test_a_key_that_is_not_in_the_environment_is_asked_for_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("THE_KEY", raising=False)
     with pytest.raises(SettingsError, match=r"THE_KEY.*version 'v'|version 'v'.*THE_KEY"):

@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 
 from harness.config import VersionSettings
+from harness.config.settings import load_settings
 from harness.errors import EngineError, SettingsError
 from harness.models.engines import VLLM
 from harness.models.transformers.engine import TransformersEngine
+from harness.models.version import load_version
 from harness.models.vllm.engine import (
     Device,
     VllmEngine,
@@ -30,6 +32,7 @@ from harness.models.vllm.engine import (
     processor_features,
 )
 from harness.records import Request, Sample
+from harness.stages.inference.serving import server_command
 from tests.models.adapters.adapters import write_adapter, write_adapter_head
 from tests.models.asking import Loop, chat
 from tests.models.conftest import HIDDEN, LAYERS
@@ -63,6 +66,30 @@ def test_the_version_s_engine_arguments_are_laid_over_the_defaults() -> None:
     assert engine_arguments({}, "gpu")["gpu_memory_utilization"] < 0.5, "two engines fit on one GPU"
     assert "enforce_eager" not in engine_arguments({}, "gpu")
     assert [engine_arguments({"dtype": each}, "cpu")["block_size"] for each in ("bfloat16", "float32")] == [32, 16]
+
+
+def test_the_sizes_of_parallel_engines_go_from_the_settings_to_the_engine_and_its_server(
+    tmp_path: Path, tiny_llama: Path
+) -> None:
+    sizes = {"data_parallel_size": 2, "tensor_parallel_size": 4, "pipeline_parallel_size": 3}
+    written = ", ".join(f"{name} = {size}" for name, size in sizes.items())
+    table = f'[models.v]\nengine = "vllm"\nweights = "{tiny_llama}"\nengine_args = {{ {written} }}\n'
+    (tmp_path / "steelyard.toml").write_text(table)
+    version = load_settings(tmp_path).version("v")
+    devices: tuple[Device, Device] = ("cpu", "gpu")
+    for device in devices:
+        arguments = engine_arguments(version.engine_options, device)
+        assert {name: arguments[name] for name in sizes} == sizes
+    command = " ".join(server_command(load_version(version, tmp_path), tmp_path, 8000))
+    for name, size in sizes.items():
+        assert f"--{name.replace('_', '-')} {size}" in command
+
+
+def test_several_copies_are_not_waited_for_in_one_process(run: Loop, tiny_llama: Path) -> None:
+    """vLLM waits for the processes of the other copies, for ever."""
+    options = {"weights": str(tiny_llama), "engine_args": {"data_parallel_size": 2}}
+    with pytest.raises(SettingsError, match="data_parallel_size = 2 takes `vllm serve`"):
+        run(VllmEngine("vllm (v)", options, tiny_llama).start())
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,10 @@ class KillableServer:
         self._process: warm.Process | None = None
 
     @property
+    def answers(self) -> Path:
+        return self._answers
+
+    @property
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self._port}/v1"
 
@@ -83,6 +87,30 @@ def test_a_run_outlives_a_server_that_comes_back(project: Project, server: Killa
     server.start()
     project.run("--store", str(project.path / "other.db"))
     assert project.evaluation() == outlived
+
+
+def test_a_run_outlives_one_of_two_replicas(project: Project, server: KillableServer, tmp_path: Path) -> None:
+    """It hangs after 14 requests, the other answers meanwhile; killed, what it held is asked of the other."""
+    with ExitStack() as stack:
+        other = KillableServer(server.answers, stack)
+        other.start()
+        both = [server.base_url, other.base_url]
+        sampling = {"seed": 5}
+        version = {"engine": "openai", "base_url": both, "model": "loopback", "sampling": sampling}
+        project.versions["only"] = version
+        project.settings |= {"samples": N_SAMPLES, "concurrency": 4}
+        project.body("return model.ask(case.prompt) == 'yes'", cases=N_CASES, threshold=0.5, margin=0.1, design="fixed")
+        project.configure()
+        process = start(project)
+        wait_until(lambda: stored(project) == N_DRAWS - 2)
+        server.kill()
+        assert process.wait(timeout=120) == 0
+        assert other.choices == N_DRAWS - 14
+        assert project.report()["usage"]["model_calls"] == project.stored() == N_DRAWS
+        outlived = project.evaluation()
+        project.versions["only"] = version | {"base_url": both[1:]}
+        project.run("--store", str(project.path / "other.db"))
+        assert project.evaluation() == outlived, "seeded samples are the same, whoever answers"
 
 
 @pytest.mark.nightly

@@ -99,6 +99,12 @@ def test_an_endpoint_is_its_own_address_and_its_key_comes_from_the_environment_a
     assert "secret" not in repr(address)
 
 
+def test_load_is_not_put_on_several_replicas(tmp_path: Path) -> None:
+    table = 'engine = "openai"\nbase_url = ["http://h/v1/", "http://i/v1"]\nmodel = "m"'
+    with pytest.raises(SettingsError, match="'it' has several servers; load is put on one"):
+        server_of(tmp_path, table).start()
+
+
 def test_its_counters_are_asked_for_with_its_key_and_past_a_proxy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
