@@ -235,25 +235,15 @@ def recorded_side(recording: Recording, evaluation: Evaluation, begun: Mapping[i
 
 
 def recorded_sides(
-    recording: Recording | None, evaluations: Iterable[Evaluation], begun: Callable[[str], Mapping[int, float]]
+    recording: Recording, evaluations: Iterable[Evaluation], begun: Callable[[str], Mapping[int, float]]
 ) -> dict[str, RecordedSide]:
-    """What a recording has of each evaluation; nothing where there is none.
+    """What a recording has of each evaluation.
 
     Args:
         begun: gives when each generation of a version, by its fingerprint, began in this store.
     """
-    if recording is None:
-        return {}
     known = begun(recording.version.fingerprint)
     return {each.id: recorded_side(recording, each, known) for each in evaluations}
-
-
-def sides_of_anchor(
-    recording: Recording | None, evaluations: Iterable[Evaluation], begun: Callable[[str], Mapping[int, float]]
-) -> dict[str, RecordedSide]:
-    """What is recorded of the evaluations that are weighed against the anchor; nothing of each where it is asked."""
-    own = [each for each in evaluations if not why_unanchored(each, recording)]
-    return {each.id: RecordedSide() for each in own} | recorded_sides(recording, own, begun)
 
 
 def check_recorded(recording: Recording, evaluations: Sequence[Evaluation]) -> None:

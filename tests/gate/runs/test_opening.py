@@ -61,9 +61,9 @@ def test_fresh_draws_a_base_anew_that_is_not_under_test(tmp_path: Path, monkeypa
 
     async def generations(*, fresh: bool) -> set[int]:
         opened = open_run(load(tmp_path, text), RunOptions(fresh=fresh))
-        sides = (opened.candidate, opened.baseline)
+        sides = (opened.candidate, *opened.against.values())
         try:
-            taken = [await opened.lineages.take(["base"], each.version) for each in sides if each]
+            taken = [await opened.lineages.take(["base"], each.version) for each in sides]
             return {each["base"].source.generation for each in taken}
         finally:
             await opened.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.decisions import share_of
-from harness.gate.sampling.ledger import Anchor, Entry, Family
+from harness.gate.sampling.ledger import Entry, Family
 from harness.gate.sampling.question import Draws
 from harness.records import RecordedSide
 from tests.decisions.observations import replace
@@ -21,7 +21,7 @@ DRAWS = {"candidate": (0,), "baseline": (0,), "anchor": (0,)}
 
 def family(anchor: str = "a", against: str = "b", **changes: object) -> Family:
     """A gate of the candidate against a baseline and an anchor that is asked."""
-    known = {"against": against, "draws": DRAWS, "begin": begin, "anchor": Anchor(anchor, {"t": RecordedSide()})}
+    known = {"against": against, "draws": DRAWS, "begin": begin, "anchor": anchor}
     return replace(FAMILY, **{**known, **changes})
 
 
@@ -29,7 +29,7 @@ def recorded(run: str, *unpaired: str) -> Family:
     """The same against a recorded anchor, which lacks these cases."""
     side = RecordedSide(run, f"0:0:{run}", frozenset(unpaired))
     draws = {name: each for name, each in DRAWS.items() if name != "anchor"}
-    return replace(family(), draws=draws, anchor=Anchor("a", {"t": side}))
+    return replace(family(), draws=draws, recorded={"anchor": {"t": side}})
 
 
 def fresh(generation: int, **changes: object) -> Family:
@@ -104,7 +104,7 @@ def test_what_is_left_of_a_recorded_anchor_decides_nothing():
 def test_an_evaluation_that_is_not_weighed_against_the_anchor_asks_as_without():
     store = Memory()
     first = look(store, evaluation(), FAMILY)
-    again = look(store, evaluation(), replace(family(), anchor=Anchor("a", {})))
+    again = look(store, evaluation(), replace(family(), unanchored="t"))
     assert (again.is_new, again.question) == (False, first.question)
 
 

@@ -64,7 +64,7 @@ def look(store: Memory, asked: Evaluation, family: Family = FAMILY) -> Entry:
 
 def recorded(run: str = "run", draws: str = "0:0:7", **side: object) -> Family:
     """The family of a candidate against a recording."""
-    return replace(FAMILY, draws={"candidate": (0,)}, recorded={"t": RecordedSide(run, draws, **side)})  # type: ignore[arg-type]
+    return replace(FAMILY, draws={"candidate": (0,)}, recorded={"baseline": {"t": RecordedSide(run, draws, **side)}})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -363,8 +363,7 @@ def test_what_an_evaluation_has_that_was_added_later_is_told():
     entries = enter_looks(store, family, "later", asked)
     assert (entries["u"].look.because, entries["t"].look.because) == (ADDED_LATER, "")
     assert looks_in_words(entries, 0.05) == [
-        "2 evaluations were added after others were weighed for this candidate: red may be wrong 0.11 times in 100 for "
-        "each"
+        "2 evaluations: added after others were weighed for this candidate, red may be wrong 0.11 times in 100"
     ]
     again = enter_looks(store, family, "again", asked)
     assert again["u"].look.because == ADDED_LATER
@@ -482,7 +481,7 @@ def test_draws_that_another_run_began_since_are_gone_on_with():
     )
 
 
-JUDGED = replace(FAMILY, draws={"candidate": (0,), "baseline@1000000": (0,)}, judges={"j": (0,)})
+JUDGED = replace(FAMILY, draws={"candidate": (0,), "baseline@1000000": (0,), "j": (0,)})
 
 
 def judged(**changes: object) -> Evaluation:
@@ -507,7 +506,7 @@ def test_a_candidate_too_old_leaves_the_baseline_and_judges_their_draws():
     store = Memory()
     look(store, judged(), JUDGED)
     for night in (1, 2):
-        aged = replace(JUDGED, draws={"candidate": (10_000 * night,), "baseline@1000000": (0,)}, begin=begin_all)
+        aged = replace(JUDGED, draws={**JUDGED.draws, "candidate": (10_000 * night,)}, begin=begin_all)
         entry = look(store, judged(), aged)
         assert (entry.look.number, entry.look.because) == (1 + night, "drawn anew")
         assert (entry.draws("baseline"), entry.draws("j")) == ((0,), (0,))
