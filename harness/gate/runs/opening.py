@@ -211,8 +211,8 @@ class _Opening:
         sides: dict[Role, SampleSource | Recording] = dict(options.recordings)
         sides |= {role: self._source(each, BASELINE_FIRST_INDEX) for role, each in asked.items()}
         self._prints = {role: sides[role].version.fingerprint for role in AGAINST if role in sides}
-        if self._prints.get("anchor") == self._prints.get("baseline"):  # it would be the same comparison
-            del sides["anchor"], self._prints["anchor"]
+        if self._prints.get("anchor", "") == self._prints.get("baseline"):  # it would be the same comparison
+            del self._prints["anchor"]
         self._sides = {role: sides[role] for role in self._prints}
         self._against = {role: each for role, each in self._sides.items() if isinstance(each, SampleSource)}
         recordings = {role: each for role, each in self._sides.items() if isinstance(each, Recording)}
