@@ -231,23 +231,6 @@ class BaselineRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedSide:
-    """What is recorded of an evaluation that is weighed against a recording.
-
-    Attributes:
-        run_id: of the run.
-        draws: which draws it has, each by first index, generation and when that began; the run where not known.
-        unpaired: ids of the cases that it lacks, or has otherwise.
-        asked: first index and generation of those of `draws` that this store has, with which looks may have been asked.
-    """
-
-    run_id: str = ""
-    draws: str = ""
-    unpaired: frozenset[str] = frozenset()
-    asked: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
 class Weighed(Kind):
     """One metric of an evaluation, as it is weighed and as its verdict tells it.
 

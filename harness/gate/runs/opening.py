@@ -14,8 +14,9 @@ from harness.config.roles import AGAINST, candidate_name, judge_names, names_aga
 from harness.decisions import share_of
 from harness.decisions.looks import ADDED_LATER, ordinal
 from harness.errors import SettingsError, StoreError
-from harness.gate.baselines.pairing import recorded_sides, why_unanchored
+from harness.gate.baselines.pairing import recorded_side, why_unanchored
 from harness.gate.baselines.recording import Recording
+from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.sealing import SEALED, closed_ids, sealed_ids
 from harness.gate.history.runs import PART
 from harness.gate.runs.missing import missing_notes
@@ -33,7 +34,7 @@ from harness.gate.runs.versions import (
 from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.candidates import green_runs, turn_in_words
 from harness.gate.sampling.ledger import Entry, Family, enter_looks
-from harness.gate.sampling.question import Draws, Turn
+from harness.gate.sampling.question import Draws, Other, Turn
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
@@ -292,7 +293,7 @@ class _Opening:
     def _enter(self, run_id: str) -> Mapping[str, Entry]:
         """Enter this look at the candidate into the store's ledger, before anything is drawn."""
         settings, options, store, version = self._settings, self._options, self._store, self._candidate.version
-        home, anchor = settings.home(version.name), options.recordings.get("anchor")
+        home, begun = settings.home(version.name), {each: store.begun(each) for each in self._prints.values()}
         whole = (each for each in options.evaluations if each.cases and not each.is_part)
         required = (each for each in whole if each.plan.threshold is not None or "baseline" in self._sides)
         asked = [each for each in required if can_have(home, version.settings, each.bound_names)]
@@ -312,16 +313,24 @@ class _Opening:
             confidence_level=settings.confidence_level,
             seed=settings.seed,
             best_of=settings.best_of,
-            anchor=self._prints.get("anchor", ""),
-            unanchored={each.id for each in asked if why_unanchored(each, anchor)},
+            others={each.id: self._others(each, begun) for each in asked},
             draws=draws | {name: generations_of(store, each) for name, each in judges.items()},
-            recorded={role: recorded_sides(each, asked, store.begun) for role, each in options.recordings.items()},
             is_fresh=options.fresh,
             max_age_s=None if options.recordings else oldest(self._candidate, *self._against.values()),
             begin=partial(_begin, store, drawn, may_draw=not (options.offline and asks_models)),
             green_runs=lambda: green_runs(store.runs()),
         )
         return enter_looks(store.looks, family, run_id, asked)
+
+    def _others(self, evaluation: Evaluation, begun: Mapping[str, Mapping[int, float]]) -> dict[Role, Other]:
+        """What an evaluation is weighed against."""
+        others: dict[Role, Other] = {}
+        for role, each in self._sides.items():
+            own = each.version.fingerprint
+            others[role] = recorded_side(each, evaluation, begun[own]) if isinstance(each, Recording) else Other(own)
+        if why_unanchored(evaluation, self._options.recordings.get("anchor")):
+            others.pop("anchor", None)
+        return others
 
 
 def _store_run(

@@ -9,7 +9,7 @@ says that samples were pruned.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -35,7 +35,7 @@ from harness.gate.sampling.question import (
     role_of,
     shares,
 )
-from harness.records import RecordedSide, Role, Stakes
+from harness.records import Role, Stakes
 from harness.stages.inference.load.machine import kind_of_machine
 from harness.store.ledger import LookRow, LookStore
 
@@ -88,10 +88,8 @@ class Family:
         confidence_level: of the gate.
         seed: of the order of cases, where nothing is settled yet.
         best_of: among how many candidates this one is chosen.
-        anchor: fingerprint of what else the candidate must be no worse than; "" where there is none.
-        unanchored: the evaluations that are not weighed against it.
+        others: what evaluations are weighed against, by their ids; one that is not in it against the baseline alone.
         draws: the generations that each version is answered with, as `Asked` has them; none for a recording.
-        recorded: what is recorded of baseline and anchor, by evaluation, where they are not asked.
         is_fresh: whether all is drawn anew.
         max_age_s: looks that are older count no more, for what they rest on does not either; None for no limit.
         begin: begins a generation of each version, by role or a judge's fingerprint.
@@ -104,21 +102,17 @@ class Family:
     confidence_level: float
     seed: int = 0
     best_of: int = 1
-    anchor: str = ""
-    unanchored: Collection[str] = ()
+    others: Mapping[str, dict[Role, Other]] = field(default_factory=dict)
     draws: Mapping[str, Draws] = field(default_factory=dict)
-    recorded: Mapping[Role, Mapping[str, RecordedSide]] = field(default_factory=dict)
     is_fresh: bool = False
     max_age_s: float | None = None
     begin: Callable[[], Mapping[str, Draws]] = dict
     green_runs: Callable[[], Sequence[GreenRun]] = tuple
 
-    def sides(self, evaluation_id: str) -> dict[Role, tuple[str, RecordedSide]]:
-        """What an evaluation is weighed against: fingerprints, and what is recorded, nothing where it is asked."""
-        anchor = "" if evaluation_id in self.unanchored else self.anchor
-        prints = {role: each for role, each in zip(AGAINST, (self.against, anchor), strict=True) if each}
-        known = {role: self.recorded.get(role, {}).get(evaluation_id, RecordedSide()) for role in prints}
-        return {role: (prints[role], known[role]) for role in prints}
+    def others_of(self, evaluation_id: str) -> dict[Role, Other]:
+        """What an evaluation is weighed against."""
+        alone: dict[Role, Other] = {"baseline": Other(self.against)} if self.against else {}
+        return self.others.get(evaluation_id, alone)
 
 
 def enter_looks(looks: LookStore, family: Family, run_id: str, evaluations: Sequence[Evaluation]) -> dict[str, Entry]:
@@ -164,7 +158,6 @@ class _Entering:
         self, family: Family, evaluation: Evaluation, run_id: str, begin: Callable[[], Mapping[str, Draws]]
     ) -> None:
         self._family, self.evaluation, self._run_id, self._begin = family, evaluation, run_id, begin
-        self._sides = family.sides(evaluation.id)
         self.digests = [built_digest(each) for each in evaluation.cases]
         self._first = self._question(family.seed)
 
@@ -182,7 +175,8 @@ class _Entering:
         if plan.per == "case":
             size = plan.max_samples or most_samples(plan.threshold, plan.margin)
         may_stop, is_judged = plan.design == "sequential", "judge" in evaluation.wants and not evaluation.weighs_judge
-        roles = {"candidate", *self._sides}
+        others = self._family.others_of(evaluation.id)
+        roles = {"candidate", *others}
         asked = roles if not is_judged else roles | {*map(role_of, self._family.draws)} - {*AGAINST}
         return Asked(
             words=self._words(size),
@@ -193,13 +187,8 @@ class _Entering:
             largest_cluster=bet_on_together(evaluation),
             n_cases=len(order),
             may_grow=not evaluation.may_measure and may_stop and plan.about == "population",
-            others={role: self._other(*each) for role, each in self._sides.items()},
+            others=others,
         )
-
-    def _other(self, fingerprint: str, side: RecordedSide) -> Other:
-        both = zip(self.evaluation.cases, self.digests, strict=True) if side.unpaired else ()
-        unpaired = frozenset(digest for case, digest in both if case.id in side.unpaired)
-        return Other(fingerprint, side.run_id, tuple(side.draws.split()), unpaired)
 
     def _words(self, size: int) -> dict[str, str | int | float | None]:
         evaluation, family, plan = self.evaluation, self._family, self.evaluation.plan
@@ -308,7 +297,8 @@ class _Entering:
         must say nothing of them, nor of an anchor.
         """
         family, level = self._family, 1 - self._family.confidence_level
-        is_recorded, weighing = "baseline" in family.recorded, (family.candidate, family.against)
+        is_recorded = any(each.recording for each in wanted.others.values())  # a recorded anchor is refused
+        weighing = family.candidate, family.against
         own = [each for each in others if (each[0].candidate, each[0].against) == weighing and self._is_young(each[0])]
         there = [each for each in others if each[0].evaluation_id == self.evaluation.id]
         if own:
@@ -374,10 +364,12 @@ class _Entering:
         """Say why what is left of recorded draws can't be weighed: they were seen, and can't be drawn anew, under
         whatever name they are recorded.
         """
-        for role, (_, side) in self._sides.items():
-            now, known = wanted.of(role), side.asked.union(wanted.others[role].draws)
-            seen = self._seen_of(role, wanted) if side.run_id else []
-            same = [each for each in seen if each.others[role].recording == side.run_id or known & each.draws_of(role)]
+        for role, other in wanted.others.items():
+            now, known = wanted.of(role), other.asked.union(other.draws)
+            seen = self._seen_of(role, wanted) if other.recording else []
+            same = [
+                each for each in seen if each.others[role].recording == other.recording or known & each.draws_of(role)
+            ]
             if n_missing := max((len(left_out(each, now)) for each in same), default=0):
                 advice = "record it anew, from a run with --fresh"
                 return f"what is left of a recording without {n_missing:,} of its cases that were seen ({advice})"

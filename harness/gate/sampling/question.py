@@ -46,13 +46,15 @@ class Other:
     Attributes:
         fingerprint: of the version.
         recording: the run that is recorded of it; "" where it is asked.
-        draws: which draws a recording is of.
-        unpaired: digests of the cases that a recording lacks.
+        draws: which draws a recording has, each by first index, generation and its begin; the run where not known.
+        asked: first index and generation of those that this store has, with which looks may have been asked.
+        unpaired: digests of the cases that a recording lacks, or has otherwise.
     """
 
     fingerprint: str
     recording: str = ""
     draws: tuple[str, ...] = ()
+    asked: frozenset[str] = frozenset()
     unpaired: frozenset[str] = frozenset()
 
 
