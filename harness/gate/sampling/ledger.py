@@ -251,8 +251,8 @@ class _Entering:
         is_first = False
         if wanted.words["candidates"] is not None:
             wanted, is_first = self._with_turn(wanted, every, others)
-        is_first = is_first and not self._family.is_fresh
-        draws, is_anew = (self._begun(wanted.draws), False) if is_first else self._draws(wanted)
+        begins = is_first and not self._family.is_fresh
+        draws, is_anew = (self._begun(wanted.draws), False) if begins else self._draws(wanted)
         nearest = min(reversed(tried), key=len, default=[])  # of several the newest
         number, asked, why = len(own) + 1, replace(wanted, draws=draws), ", ".join(nearest)
         before_it = [row.number for row, _ in self._asked if row.against == self._family.against]
@@ -300,15 +300,16 @@ class _Entering:
         is_recorded = any(each.recording for each in wanted.others.values())  # a recorded anchor is refused
         weighing = family.candidate, family.against
         own = [each for each in others if (each[0].candidate, each[0].against) == weighing and self._is_young(each[0])]
-        there = [each for each in others if each[0].evaluation_id == self.evaluation.id]
         if own:
             turn = own[-1][1].turn
         else:
             turn = next_turn(others, every, family.green_runs, level=level, is_recorded=is_recorded)
         if is_recorded:
+            there = [each for each in others if each[0].evaluation_id == self.evaluation.id]
             bound = baseline_level(wanted, there, level=level, evaluations=len(family.evaluations))
             turn = replace(turn, baseline_level=bound)
-        return replace(wanted, turn=turn), not any(each in there and self._is_own(*each, wanted) for each in own)
+        there = [each for each in own if each[0].evaluation_id == self.evaluation.id]
+        return replace(wanted, turn=turn), not any(self._is_own(*each, wanted) for each in there)
 
     def _begun(self, names: Iterable[str]) -> dict[str, Draws]:
         """Draws that nobody has seen."""
