@@ -231,6 +231,25 @@ class BaselineRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Other:
+    """A version that a candidate is weighed against.
+
+    Attributes:
+        fingerprint: of the version.
+        recording: the run that is recorded of it; "" where it is asked.
+        draws: which draws a recording has, each by first index, generation and its begin; the run where not known.
+        asked: first index and generation of those that this store has, with which looks may have been asked.
+        unpaired: digests of the cases that a recording lacks, or has otherwise.
+    """
+
+    fingerprint: str
+    recording: str = ""
+    draws: tuple[str, ...] = ()
+    asked: frozenset[str] = frozenset()
+    unpaired: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Weighed(Kind):
     """One metric of an evaluation, as it is weighed and as its verdict tells it.
 

@@ -14,8 +14,8 @@ import numpy as np
 from harness.decisions import share_of
 from harness.gate.planning.simulation import moved
 from harness.gate.sampling.candidates import CountedLook, baseline_level, next_turn
-from harness.gate.sampling.question import NOT_COUNTED, Asked, Other, Turn
-from harness.records import Stakes
+from harness.gate.sampling.question import NOT_COUNTED, Asked, Turn
+from harness.records import Other, Stakes
 from harness.statistics.arrays import FloatArray
 from harness.statistics.suites.suites import shared_baseline_contrast, suite_contrast
 from harness.store.ledger import LookRow

@@ -13,11 +13,11 @@ from harness.gate.baselines.recording import RecordedEvaluation, Recording, too_
 from harness.gate.evaluations.cases import built_digest, content_digest
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.scoring_code import scoring_digest
-from harness.gate.sampling.question import Other
 from harness.records import (
     BaselineRecord,
     Case,
     Kind,
+    Other,
     Outcome,
     Role,
     ScoreRow,

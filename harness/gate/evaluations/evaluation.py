@@ -122,20 +122,19 @@ def read_plan(
         design = "fixed"
     elif words.per == "case":
         design = "fixed" if exact or design == "fixed" else "sequential"
-    of_project = {name: values.get(name, getattr(settings, name)) for name in ("margin", "max_samples", "about")}
-    if "draw" in options:
-        of_project["max_samples"] = None
+    given = {name: values.get(name, getattr(settings, name)) for name in ("margin", "max_samples", "about")}
+    given |= {name: values.get(name) for name in ("requirement", "threshold", "cluster", "max_lost")}
+    given |= {name: getattr(words, name) for name in ("per", "aim", "weighs")}
+    given |= {"max_samples": None} if "draw" in options else {}
     slice_fields = read_slices(keywords, where=where)
     plan = Plan(
-        **of_project,
-        **{name: values.get(name) for name in ("requirement", "threshold", "cluster", "max_lost")},
-        **{name: getattr(words, name) for name in ("per", "aim", "weighs")},
+        **given,
         margin_is_default="margin" not in values and settings.margin_is_default,
         margin_is_relative=is_relative(words.margin),
         samples=words.samples or 1 if exact else samples,
         design=design,
         slice_fields=slice_fields,
-        slice_margin=values.get("slice_margin", of_project["margin"]) if slice_fields else None,
+        slice_margin=values.get("slice_margin", given["margin"]) if slice_fields else None,
         review_mode=words.review,
         is_exact=exact,
         candidates=candidates,

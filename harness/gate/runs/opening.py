@@ -34,11 +34,11 @@ from harness.gate.runs.versions import (
 from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.candidates import green_runs, turn_in_words
 from harness.gate.sampling.ledger import Entry, Family, enter_looks
-from harness.gate.sampling.question import Draws, Other, Turn
+from harness.gate.sampling.question import Draws, Turn
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
-from harness.records import Note, Role
+from harness.records import Note, Other, Role
 from harness.requests import Sampler, SampleSource, Spending
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, version_named
@@ -300,7 +300,7 @@ class _Opening:
         if not asked:
             return {}
         if any(each.plan.candidates != "noted" for each in asked):
-            _refuse_shared_luck((self._candidate, *self._against.values()), options.recordings)
+            refuse_shared_luck((self._candidate, *self._against.values()), options.recordings)
         judges = {each.version.fingerprint: each for each in self._judges}
         drawn = {name: name for name in judges} | {"candidate": version.fingerprint}
         drawn |= {role: each.version.fingerprint for role, each in self._against.items()}
@@ -345,7 +345,7 @@ def _store_run(
         store.note_looked_at(run_id)
 
 
-def _refuse_shared_luck(sources: Iterable[SampleSource], recordings: Container[Role]) -> None:
+def refuse_shared_luck(sources: Iterable[SampleSource], recordings: Container[Role]) -> None:
     """Refuse what answers as before when it is drawn anew, or can't be: candidates would share its luck."""
     if "anchor" in recordings:
         raise SettingsError(

@@ -26,7 +26,6 @@ from harness.gate.sampling.question import (
     NOT_COUNTED,
     Asked,
     Draws,
-    Other,
     Turn,
     changes,
     is_same,
@@ -35,7 +34,7 @@ from harness.gate.sampling.question import (
     role_of,
     shares,
 )
-from harness.records import Role, Stakes
+from harness.records import Other, Role, Stakes
 from harness.stages.inference.load.machine import kind_of_machine
 from harness.store.ledger import LookRow, LookStore
 

@@ -11,7 +11,7 @@ import pydantic
 
 from harness.config.roles import AGAINST
 from harness.decisions import Observations
-from harness.records import Role, Stakes
+from harness.records import Other, Role, Stakes
 
 ANEW = "drawn anew"
 COMPARISONS = ("threshold", *AGAINST)
@@ -37,25 +37,6 @@ class Turn:
 
 
 NOT_COUNTED = Turn()
-
-
-@dataclass(frozen=True)
-class Other:
-    """A version that a candidate is weighed against.
-
-    Attributes:
-        fingerprint: of the version.
-        recording: the run that is recorded of it; "" where it is asked.
-        draws: which draws a recording has, each by first index, generation and its begin; the run where not known.
-        asked: first index and generation of those that this store has, with which looks may have been asked.
-        unpaired: digests of the cases that a recording lacks, or has otherwise.
-    """
-
-    fingerprint: str
-    recording: str = ""
-    draws: tuple[str, ...] = ()
-    asked: frozenset[str] = frozenset()
-    unpaired: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

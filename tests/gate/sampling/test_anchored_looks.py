@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from harness.decisions import share_of
 from harness.gate.sampling.ledger import Entry, Family
-from harness.gate.sampling.question import Draws, Other
+from harness.gate.sampling.question import Draws
+from harness.records import Other
 from tests.decisions.observations import replace
 from tests.gate.sampling.test_ledger import FAMILY, GENERATIONS, Memory, digests, evaluation, look
 

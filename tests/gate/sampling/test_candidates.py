@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from harness.decisions import share_of
-from harness.gate.sampling.candidates import turn_in_words, unless_uncountable
+from harness.gate.sampling.candidates import unless_uncountable
 from harness.gate.sampling.ledger import Entry, Family
 from harness.records import Kind
 from harness.statistics.online import BASELINE_SHARE, candidate_level, decaying_share
+from harness.store import Store
 from tests.decisions.observations import observed, replace
 from tests.gate.sampling.test_ledger import FAMILY, Memory, evaluation, look, recorded
 
@@ -101,6 +104,9 @@ def test_what_the_argument_does_not_hold_for_decides_nothing() -> None:
     assert "skip none" in unless_uncountable(replace(counted, baseline_level=0.01, n_skipped=1)).undecided
 
 
-def test_the_first_of_all_needs_no_words() -> None:
-    first = weigh(Memory(), "c1", candidates="noted")
-    assert turn_in_words(first.turn, 1, 0.045) == ""
+def test_candidates_that_are_only_noted_are_counted_in_the_store(tmp_path: Path) -> None:
+    with Store.open(str(tmp_path / "store.db")) as store:
+        for name in ("c1", "c2", "c1"):
+            cases = weigh(store.looks, name, candidates="noted").question.cases
+        assert store.looks.count_candidates("t", cases) == 2
+        assert [store.looks.count_candidates(*each) for each in (("u", cases), ("t", ("new",)), ("t", ()))] == [0] * 3

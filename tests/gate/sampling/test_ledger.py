@@ -19,8 +19,8 @@ from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.planning.simulation import Shape, observed
 from harness.gate.runs.opening import looks_in_words
 from harness.gate.sampling.ledger import PRUNED, Entry, Family, enter_looks
-from harness.gate.sampling.question import Draws, Other, unless_grown
-from harness.records import Case, Plan, Role, VerdictKind
+from harness.gate.sampling.question import Draws, unless_grown
+from harness.records import Case, Other, Plan, Role, VerdictKind
 from harness.store import Store
 from harness.store.ledger import LookRow, Settle
 from tests.decisions.observations import observed as scores
