@@ -99,7 +99,7 @@ def read_plan(
         settings: those of the project, with the options laid over.
         where: the test function, for messages.
         options: settings that the command line gave, which win; with `for_baseline` all is drawn, and more of it;
-            with `draw` all.
+            with `measured` all.
         measures: whether the body may return a `Measure`, so that the threshold is not confined to [0, 1].
         exact: whether a body comes to the same each time, so that one sample of a case is enough unless more are asked.
 
@@ -118,14 +118,14 @@ def read_plan(
     samples, design = values.get("samples", settings.samples), values.get("design", settings.design)
     if "for_baseline" in options and "samples" not in options:
         samples = samples_for_recording(samples, candidates)
-    if words.review is not None or candidates != "noted" or {"for_baseline", "draw"} & {*options}:
+    if words.review is not None or candidates != "noted" or {"for_baseline", "measured"} & {*options}:
         design = "fixed"
     elif words.per == "case":
         design = "fixed" if exact or design == "fixed" else "sequential"
     given = {name: values.get(name, getattr(settings, name)) for name in ("margin", "max_samples", "about")}
     given |= {name: values.get(name) for name in ("requirement", "threshold", "cluster", "max_lost")}
     given |= {name: getattr(words, name) for name in ("per", "aim", "weighs")}
-    given |= {"max_samples": None} if "draw" in options else {}
+    given |= {"max_samples": None} if "measured" in options else {}
     slice_fields = read_slices(keywords, where=where)
     plan = Plan(
         **given,
