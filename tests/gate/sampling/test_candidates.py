@@ -78,8 +78,8 @@ def test_fresh_cases_begin_anew_and_a_single_old_one_does_not() -> None:
 
 def test_to_begin_counting_is_another_look() -> None:
     store = Memory()
-    weigh(store, "c1", candidates="noted")
-    counted = weigh(store, "c1")
+    seen, counted = weigh(store, "c1", candidates="noted"), weigh(store, "c1")
+    assert seen.question.drawn().isdisjoint(counted.question.drawn()), "what was seen says nothing of it"
     assert (counted.look.number, counted.look.because) == (2, "candidates none → counted")
     assert counted.turn.number == 1
 
