@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+from dataclasses import replace
+
 from harness.config import Settings, VersionSettings
 from harness.config.settings import NO_BASELINE
 from harness.errors import SettingsError
@@ -36,10 +39,25 @@ def candidate_name(settings: Settings) -> str:
     )
 
 
-def baseline_name(settings: Settings, role: Role = "baseline") -> str | None:
-    """The version that the candidate is weighed against, if any."""
-    name = getattr(settings, role)
-    return None if name in (None, NO_BASELINE) else settings.version(name).name
+def with_roles(settings: Settings) -> Settings:
+    """The settings in which an anchor is one more version than the baseline: alone it is that, and beside none, or as
+    the same one, it is none.
+    """
+    if settings.baseline is None:
+        return replace(settings, baseline=settings.anchor, anchor=None)
+    is_none = settings.baseline in (NO_BASELINE, settings.anchor)
+    return replace(settings, anchor=None) if is_none else settings
+
+
+def names_against(settings: Settings, recorded: Container[Role] = ()) -> dict[Role, str]:
+    """The versions that the candidate is weighed against, but for those that are recorded."""
+    known = {role: getattr(settings, role) for role in AGAINST if role not in recorded}
+    return {role: settings.version(name).name for role, name in known.items() if name not in (None, NO_BASELINE)}
+
+
+def baseline_name(settings: Settings) -> str | None:
+    """The version that is asked as the baseline, if any."""
+    return names_against(settings, recorded=("anchor",)).get("baseline")
 
 
 def judge_names(settings: Settings) -> tuple[str, ...]:

@@ -83,6 +83,7 @@ def settings_of(config: pytest.Config) -> Settings:
     from harness.config import load_settings
     from harness.config.addresses import NO_TRACKING
     from harness.config.commits import with_commits
+    from harness.config.roles import with_roles
     from harness.config.settings import NO_BASELINE, check_setting
     from harness.stages.hybrids import with_hybrids
 
@@ -99,12 +100,7 @@ def settings_of(config: pytest.Config) -> Settings:
         given.setdefault("baseline", NO_BASELINE)
     if given.get("mlflow") == NO_TRACKING:  # logs nowhere; the registry of models stays where it is
         given = {**given, "mlflow": settings.mlflow, "is_tracked": False}
-    named = with_hybrids(replace(settings, **given))
-    if named.baseline is None:  # alone, an anchor is a baseline
-        named = replace(named, baseline=named.anchor)
-    elif named.baseline == NO_BASELINE:
-        named = replace(named, anchor=None)
-    return with_commits(named, settings.candidate)
+    return with_commits(with_roles(with_hybrids(replace(settings, **given))), settings.candidate)
 
 
 def run_options(config: pytest.Config, known: RunOptions) -> RunOptions:

@@ -231,20 +231,22 @@ class BaselineRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedSide:
-    """What is recorded of an evaluation that is weighed against a recording.
+class Other:
+    """A version that a candidate is weighed against.
 
     Attributes:
-        run_id: of the run.
-        draws: which draws it has, each by first index, generation and when that began; the run where not known.
-        unpaired: ids of the cases that it lacks, or has otherwise.
-        asked: first index and generation of those of `draws` that this store has, with which looks may have been asked.
+        fingerprint: of the version.
+        recording: the run that is recorded of it; "" where it is asked.
+        draws: which draws a recording has, each by first index, generation and its begin; the run where not known.
+        asked: first index and generation of those that this store has, with which looks may have been asked.
+        unpaired: digests of the cases that a recording lacks, or has otherwise.
     """
 
-    run_id: str = ""
-    draws: str = ""
-    unpaired: frozenset[str] = frozenset()
+    fingerprint: str
+    recording: str = ""
+    draws: tuple[str, ...] = ()
     asked: frozenset[str] = frozenset()
+    unpaired: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,10 +220,9 @@ def _of_candidates(each: NextCandidate) -> Iterator[str]:
     else:
         when = "now" if each.due == 0 else f"after {plural(each.due, 'more candidate')} not green"
         yield f"Fresh cases are due {when}: {fresh}"
-    if each.looked_at:
-        yield f"{each.looked_at:,} of the cases were looked at: they are burnt for whoever saw them."
-    elif each.looked_at == 0:
-        yield "Nobody has looked at the cases with the key."
+    if each.looked_at is not None:
+        burnt = "were looked at: they are burnt for whoever saw them"
+        yield f"The cases {burnt if each.looked_at else 'were not looked at with the key'}."
 
 
 def _certainty(rows: Sequence[PlanRow], what: str) -> str:

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
 
 from harness.store.samples import StoreTables, chunks
 from harness.store.schema import looks
@@ -50,6 +50,7 @@ class LookRow:
 
 Settle = Callable[[Sequence[LookRow]], Sequence[LookRow]]
 _KEY = ("candidate", "against", "evaluation_id", "number")
+_LOOKED_FOR = 5
 
 
 class LookStore(StoreTables):
@@ -81,6 +82,16 @@ class LookStore(StoreTables):
         some = chunks(sorted(names))
         rows = (row for own in some for row in self._database.rows(select(looks).where(looks.c.evaluation_id.in_(own))))
         return [LookRow(**row._mapping) for row in rows]
+
+    def count_candidates(self, evaluation_id: str, cases: Sequence[str]) -> int:
+        """Count the candidates that an evaluation weighed on these cases, by the digests of a few of them."""
+        if not cases:
+            return 0
+        some = cases[:: max(1, len(cases) // _LOOKED_FOR)][:_LOOKED_FOR]
+        has_any = or_(*(looks.c.question.contains(f'"{each}"') for each in some))
+        own = looks.c.evaluation_id == evaluation_id, looks.c.number > 0
+        (number,) = self._database.values(select(func.count(looks.c.candidate.distinct())).where(*own, has_any))
+        return int(number)
 
     def merge(self, theirs: Sequence[LookRow]) -> int:
         """Bring in the looks of another store at a candidate; gives how many levels had been handed out in both.

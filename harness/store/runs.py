@@ -137,7 +137,8 @@ class RunTables(SampleTables):
         Raises:
             SettingsError: there is a key, and it is another.
         """
-        sealed = self._sealed(run_id)
+        specs = self._database.values(select(runs.c.spec).where(runs.c.run_id == run_id))
+        sealed = next((json.loads(spec).get("sealed") for spec in specs), None) or {}
         if sealed and is_open(sealed.get("seal")):
             self.note_looked_at(run_id)
             return frozenset()
@@ -158,12 +159,6 @@ class RunTables(SampleTables):
         """The runs of which what was sealed was opened."""
         names = self._database.values(select(meta.c.name).where(meta.c.name.startswith(LOOKED_AT)))
         return frozenset(name.removeprefix(LOOKED_AT) for name in names)
-
-    def _sealed(self, run_id: str) -> Mapping[str, Any]:
-        """Return what a run noted of what it sealed."""
-        for spec in self._database.values(select(runs.c.spec).where(runs.c.run_id == run_id)):
-            return json.loads(spec).get("sealed") or {}
-        return {}
 
     def _all_score_sets(self, run_id: str) -> list[ScoreSet]:
         query = select(score_sets.c.id, *(score_sets.c[name] for name in _OF_SET)).filter_by(run_id=run_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,9 @@ import numpy as np
 
 from harness.decisions import share_of
 from harness.gate.planning.simulation import moved
-from harness.gate.sampling.candidates import NOT_COUNTED, CountedLook, Turn, baseline_level, next_turn
+from harness.gate.sampling.candidates import CountedLook, baseline_level, next_turn
+from harness.gate.sampling.question import NOT_COUNTED, Asked, Turn
+from harness.records import Other, Stakes
 from harness.statistics.arrays import FloatArray
 from harness.statistics.suites.suites import shared_baseline_contrast, suite_contrast
 from harness.store.ledger import LookRow
@@ -24,6 +26,9 @@ LEVEL, MARGIN, TRIES = 0.05, 0.05, 100
 MOST, SOME = 200, 50
 _WORKERS, _RECORDED, _LUCK = 2, 8, 100
 """A recorded baseline has so many times the samples; an unlucky one is the lowest of so many recordings."""
+
+
+_ASKED = Asked({}, {}, ("c",), Stakes(None, MARGIN, 1), others={"baseline": Other("b", "recorded")})
 
 
 @dataclass
@@ -123,7 +128,7 @@ def history(setting: Setting, choose: Choose, tries: int, seed: int) -> Past:
         past.drops.append(drop)
         past.estimates.append(ours.mean - theirs.mean)
         past.green.append(_is_green(ours, theirs, turn))
-        looks.append(CountedLook(LookRow(str(number), "b", "t", 1, 0.0, 1, 1, ""), turn, "recorded"))
+        looks.append((LookRow(str(number), "b", "t", 1, 0.0, 1, 1, ""), replace(_ASKED, turn=turn)))
     return past
 
 
@@ -163,8 +168,8 @@ def _baseline(setting: Setting, truth: FloatArray, rng: np.random.Generator) -> 
 def _turn(setting: Setting, looks: list[CountedLook], green: list[bool]) -> Turn:
     runs = [((str(number), "b"), frozenset("t")) for number, is_green in enumerate(green) if is_green]
     is_recorded = setting.baseline != "drawn"
-    turn = next_turn(looks, {}, lambda: runs, level=LEVEL, is_recorded=is_recorded)
-    bound = baseline_level("recorded", looks, level=LEVEL, evaluations=1) if is_recorded else 0.0
+    turn = next_turn(looks, [], lambda: runs, level=LEVEL, is_recorded=is_recorded)
+    bound = baseline_level(_ASKED, looks, level=LEVEL, evaluations=1) if is_recorded else 0.0
     return Turn(turn.number, turn.greens, turn.share, bound)
 
 

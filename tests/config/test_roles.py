@@ -9,7 +9,7 @@ import pytest
 
 from harness.config import Settings, VersionSettings
 from harness.config.corpora import CorpusSettings
-from harness.config.roles import baseline_name, candidate_name, corpus_name, judge_names
+from harness.config.roles import baseline_name, candidate_name, corpus_name, judge_names, names_against, with_roles
 from harness.errors import SettingsError
 from tests.config.settings_files import load
 
@@ -109,3 +109,9 @@ rag = { base = "chat", retrieval = { passages = "clean" } }
     found = {name: corpus_name(settings, settings.version(name)) for name in settings.versions}
     of_models = {"student": "clean", "sorter": "clean", "chat": "chats", "rag": "chats"}
     assert found == {"teacher": None, "file": None, **of_models, "clean": "clean", "chats": "chats"}
+
+
+def test_an_anchor_is_one_more_version_than_the_baseline() -> None:
+    known = [settings("small", "large", baseline=each, anchor="small") for each in (None, "none", "small", "large")]
+    roles = [names_against(with_roles(each)) for each in known]
+    assert roles == [{"baseline": "small"}, {}, {"baseline": "small"}, {"baseline": "large", "anchor": "small"}]

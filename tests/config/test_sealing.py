@@ -29,5 +29,4 @@ def test_a_key_without_a_seal_gets_the_line_to_add(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv(SEAL_KEY, "mine")
     with pytest.raises(SettingsError, match=SEAL_KEY) as error:
         is_open(seal)
-    written = str(error.value).rpartition(' "')[2] if seal else str(error.value).rpartition('= "')[2]
-    assert is_open(written.strip('"'))
+    assert is_open(str(error.value).rpartition('seal = "')[2].strip('"'))

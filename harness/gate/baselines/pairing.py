@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import fnmatch
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from harness.errors import SettingsError, some
 from harness.gate.baselines.recording import RecordedEvaluation, Recording, too_few_samples
-from harness.gate.evaluations.cases import content_digest
+from harness.gate.evaluations.cases import built_digest, content_digest
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.scoring_code import scoring_digest
 from harness.records import (
     BaselineRecord,
     Case,
     Kind,
+    Other,
     Outcome,
-    RecordedSide,
     Role,
     ScoreRow,
     ScoringRule,
@@ -218,7 +218,7 @@ def why_unanchored(evaluation: Evaluation, recording: Recording | None) -> str:
     return evaluation.no_anchor or ("" if is_recorded or recording is None else f"{recording.in_words} has none of it")
 
 
-def recorded_side(recording: Recording, evaluation: Evaluation, begun: Mapping[int, float]) -> RecordedSide:
+def recorded_side(recording: Recording, evaluation: Evaluation, begun: Mapping[int, float]) -> Other:
     """Return what a recording has of an evaluation, for the ledger.
 
     Args:
@@ -226,34 +226,14 @@ def recorded_side(recording: Recording, evaluation: Evaluation, begun: Mapping[i
     """
     pairing = Pairing(recording, evaluation)
     here, draws = {f"{number}:{at:.0f}" for number, at in begun.items()}, pairing.recorded.draws
-    return RecordedSide(
+    unpaired = {case for case, state in pairing.states.items() if state in ("new", "changed")}
+    return Other(
+        recording.version.fingerprint,
         recording.run_id,
-        draws=" ".join(draws) or recording.run_id,
-        unpaired=frozenset(case for case, state in pairing.states.items() if state in ("new", "changed")),
+        draws=tuple(draws) or (recording.run_id,),
         asked=frozenset(each.rpartition(":")[0] for each in draws if each.partition(":")[2] in here),
+        unpaired=frozenset(built_digest(case) for case in evaluation.cases if case.id in unpaired),
     )
-
-
-def recorded_sides(
-    recording: Recording | None, evaluations: Iterable[Evaluation], begun: Callable[[str], Mapping[int, float]]
-) -> dict[str, RecordedSide]:
-    """What a recording has of each evaluation; nothing where there is none.
-
-    Args:
-        begun: gives when each generation of a version, by its fingerprint, began in this store.
-    """
-    if recording is None:
-        return {}
-    known = begun(recording.version.fingerprint)
-    return {each.id: recorded_side(recording, each, known) for each in evaluations}
-
-
-def sides_of_anchor(
-    recording: Recording | None, evaluations: Iterable[Evaluation], begun: Callable[[str], Mapping[int, float]]
-) -> dict[str, RecordedSide]:
-    """What is recorded of the evaluations that are weighed against the anchor; nothing of each where it is asked."""
-    own = [each for each in evaluations if not why_unanchored(each, recording)]
-    return {each.id: RecordedSide() for each in own} | recorded_sides(recording, own, begun)
 
 
 def check_recorded(recording: Recording, evaluations: Sequence[Evaluation]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from harness.config.repository import Repository
 from harness.errors import SettingsError
 from harness.gate.baselines.recording import Promotion, Recording, read_recording
 from harness.gate.history.runs import PART, stored_report
@@ -46,13 +45,9 @@ def promoted(recording: Recording, store: Store, path: Path, reason: str, at: st
                 f"({lost[0].reason}). An anchor that follows a loss holds nothing: promote a version that is green, or "
                 "accept the loss first (`steelyard accept`) and run its gate again."
             )
-    earlier = {} if before is None else dict(before.history) or {before.created: _entry(before, "recorded", "")}
-    try:
-        commit = Repository(path.parent.parent.parent).commit("HEAD")
-    except SettingsError:  # no repository: nothing to name
-        commit = ""
-    return replace(recording, history={**earlier, at: _entry(recording, reason.strip(), commit)})
+    earlier = {} if before is None else dict(before.history) or {before.created: _entry(before, "recorded")}
+    return replace(recording, history={**earlier, at: _entry(recording, reason.strip())})
 
 
-def _entry(recording: Recording, reason: str, commit: str) -> Promotion:
-    return Promotion(reason, commit, recording.run_id, recording.version.name, recording.version.fingerprint)
+def _entry(recording: Recording, reason: str) -> Promotion:
+    return Promotion(reason, recording.run_id, recording.version.name)

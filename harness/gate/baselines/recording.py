@@ -125,13 +125,11 @@ class RecordedEvaluation:
 
 @dataclass(frozen=True)
 class Promotion:
-    """The reason why a version became the anchor, and the commit at which it did; "" where none is known."""
+    """The reason why a version became the anchor, by a run of it."""
 
     reason: str
-    commit: str
     run_id: str
     version: str
-    fingerprint: str
     __pydantic_config__: ClassVar[ConfigDict] = _WHOLE
 
 

@@ -99,7 +99,7 @@ def read_plan(
         settings: those of the project, with the options laid over.
         where: the test function, for messages.
         options: settings that the command line gave, which win; with `for_baseline` all is drawn, and more of it;
-            with `draw` all.
+            with `measured` all.
         measures: whether the body may return a `Measure`, so that the threshold is not confined to [0, 1].
         exact: whether a body comes to the same each time, so that one sample of a case is enough unless more are asked.
 
@@ -111,45 +111,36 @@ def read_plan(
             if keyword in members:
                 raise MarkerError(f'{where}: {keyword}= is no marker keyword but a word of {table}={{"{keyword}": …}}.')
     words = read(MarkerWords, keywords, where=where, error=MarkerError)
-    given = {name: getattr(words, name) for name in keywords if name not in options}
-    values = {name: value for name, value in given.items() if value is not None}
+    values: dict[str, Any] = {name: getattr(words, name) for name in keywords if name not in options}
+    values = {name: value for name, value in values.items() if value is not None}
     values |= {name: _limit(name, values[name], where, measures) for name in _LIMITS if name in values}
-    is_recorded, candidates = "for_baseline" in options, _candidates(words, settings)
-    samples = values.get("samples", settings.samples)
-    samples = samples_for_recording(samples, candidates) if is_recorded and "samples" not in options else samples
-    samples, design = words.samples or 1 if exact else samples, values.get("design", settings.design)
+    candidates: Candidates = "sealed" if words.sealed else settings.candidates
+    samples, design = values.get("samples", settings.samples), values.get("design", settings.design)
+    if "for_baseline" in options and "samples" not in options:
+        samples = samples_for_recording(samples, candidates)
     if words.review is not None or candidates != "noted" or {"for_baseline", "measured"} & {*options}:
         design = "fixed"
     elif words.per == "case":
         design = "fixed" if exact or design == "fixed" else "sequential"
+    given = {name: values.get(name, getattr(settings, name)) for name in ("margin", "max_samples", "about")}
+    given |= {name: values.get(name) for name in ("requirement", "threshold", "cluster", "max_lost")}
+    given |= {name: getattr(words, name) for name in ("per", "aim", "weighs")}
+    given |= {"max_samples": None} if "measured" in options else {}
     slice_fields = read_slices(keywords, where=where)
     plan = Plan(
-        requirement=values.get("requirement"),
-        threshold=values.get("threshold"),
-        margin=values.get("margin", settings.margin),
+        **given,
         margin_is_default="margin" not in values and settings.margin_is_default,
         margin_is_relative=is_relative(words.margin),
-        samples=samples,
-        max_samples=None if "measured" in options else values.get("max_samples", settings.max_samples),
-        per=words.per,
+        samples=words.samples or 1 if exact else samples,
         design=design,
-        about=values.get("about", settings.about),
-        aim=words.aim,
-        cluster=values.get("cluster"),
         slice_fields=slice_fields,
-        slice_margin=values.get("slice_margin", values.get("margin", settings.margin)) if slice_fields else None,
-        max_lost=values.get("max_lost"),
-        weighs=words.weighs,
+        slice_margin=values.get("slice_margin", given["margin"]) if slice_fields else None,
         review_mode=words.review,
         is_exact=exact,
         candidates=candidates,
     )
     _check_plan(plan, where, measures)
     return plan
-
-
-def _candidates(words: MarkerWords, settings: Settings) -> Candidates:
-    return "sealed" if words.sealed else settings.candidates
 
 
 def _limit(name: str, value: Any, where: str, measures: bool) -> float:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from harness.config import Settings
 from harness.config.environment import SEAL_KEY, is_open
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.records import Report, Verdict
+from harness.records import Kind, Report, Verdict
 
 SEALED = "sealed"
 """The note of a run on what it sealed."""
@@ -49,27 +49,23 @@ def report_without_sealed(report: Report, closed: Collection[str]) -> Report:
 
 
 def _alone(verdict: Verdict) -> Verdict:
-    """A verdict without cases, scores, answers, and what was made of them."""
+    """A verdict and its plan: no cases, scores or answers, nor what was made of them."""
     text = f"sealed: {'what went wrong' if verdict.errors else 'its figures'} can be seen with the key ({SEAL_KEY})"
-    return replace(
-        verdict,
-        reason=text,
+    return Verdict(
+        **verdict.fields_of(Kind),
+        id=verdict.id,
+        metric=verdict.metric,
+        plan=verdict.plan,
+        n_planned=verdict.n_planned,
+        suite_size=verdict.suite_size,
         errors=(text,) if verdict.errors else (),
-        traceback=(),
-        interruption=None,
-        n_truncated=0,
+        verdict=verdict.verdict,
+        reason=text,
+        n_cases=verdict.n_cases,
+        n_samples=verdict.n_samples,
         candidate=None,
         baseline=None,
         difference=None,
-        anchor=None,
-        anchor_difference=None,
         samples_needed=None,
-        cases=(),
-        checks=(),
-        slices=(),
-        lost=None,
-        judges=(),
-        aggregates=(),
-        largest_cluster=1,
-        n_clusters=None,
+        look=verdict.look,
     )

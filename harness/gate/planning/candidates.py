@@ -10,7 +10,8 @@ from harness.gate.history.runs import stored_report
 from harness.gate.planning.power import ErrorRates, Simulation
 from harness.gate.planning.shapes import PlannedGate
 from harness.gate.planning.simulation import Shape
-from harness.gate.sampling.candidates import COUNTED, SameCases, green_runs, newest_cases, next_turn
+from harness.gate.sampling.candidates import COUNTED, counted_looks, green_runs, next_turn
+from harness.gate.sampling.question import Turn
 from harness.records import Verdict
 from harness.statistics.online import BASELINE_SHARE, candidate_level
 from harness.statistics.searching import first_that
@@ -29,7 +30,7 @@ class NextCandidate:
         green, green_first: how often one that is as good passes, and how often the first did.
         due: with so many more that are not green it is half of that; None beyond 1,000.
         cases: how many there are.
-        looked_at: how many of them were opened with the key; None where nothing is sealed.
+        looked_at: whether they were opened with the key; None where nothing is sealed.
     """
 
     evaluation: str
@@ -40,7 +41,7 @@ class NextCandidate:
     green_first: float
     due: int | None
     cases: int
-    looked_at: int | None
+    looked_at: bool | None
 
 
 def next_candidates(
@@ -52,49 +53,47 @@ def next_candidates(
         gate: whose shapes tell how scores vary, unless they are sealed.
         names_of: what evaluations are called.
     """
-    runs = store.runs()
-    newest = next((run for run in reversed(runs) if run.finished and run.spec.get(COUNTED)), None)
-    if newest is None:
+    runs = [run for run in store.runs() if run.finished and run.spec.get(COUNTED)]
+    if not runs:
         return ()
-    report, counted = stored_report(store, newest.run_id), set(newest.spec[COUNTED])
+    report, counted, opened = stored_report(store, runs[-1].run_id), runs[-1].spec[COUNTED], store.looked_at()
     rows = store.looks.of_evaluations(counted)
-    known, level = SameCases(rows, newest_cases(rows)), 1 - report.confidence_level
-    is_recorded = any(each.turn.baseline_level for each in known.looks)
-    turn = next_turn(known.looks, known.members, lambda: green_runs(runs), level=level, is_recorded=is_recorded)
+    newest = {row.evaluation_id: asked.cases for row, asked in counted_looks(rows, {})}
+    looks, level = counted_looks(rows, newest), 1 - report.confidence_level
+    is_recorded = any(asked.turn.baseline_level for _, asked in looks)
+    turn = next_turn(looks, rows, lambda: green_runs(runs), level=level, is_recorded=is_recorded)
     level *= 1 - BASELINE_SHARE if is_recorded else 1
-    looked_at = store.looked_at()
-    opened = [stored_report(store, run.run_id) for run in runs if run.finished and run.run_id in looked_at]
-    seen = {each.id: each.n_cases for of_run in opened for each in of_run.evaluations}
-    named = zip(report.evaluations, names_of(report.evaluations), strict=True)
+    burnt = {name for run in runs if run.run_id in opened for name in run.spec[COUNTED]}
     return tuple(
-        _next(
-            _shape(verdict, name, gate.shapes),
-            level,
-            (turn.number, turn.greens),
-            seen.get(verdict.id, 0) if verdict.plan.candidates == "sealed" else None,
-        )
-        for verdict, name in named
+        _next(verdict, name, turn, level, gate.shapes, is_burnt=verdict.id in burnt)
+        for verdict, name in zip(report.evaluations, names_of(report.evaluations), strict=True)
         if verdict.id in counted
     )
 
 
-def _shape(verdict: Verdict, name: str, known: Sequence[Shape]) -> Shape:
-    """The shape of an evaluation, drawn whole; its spread as in the gate, or as it is assumed to be."""
-    own, plan = next((each for each in known if each.name == name), Shape()), verdict.plan
-    size = {"cases": max(2, verdict.n_cases), "samples": plan.samples, "margin": plan.margin}
-    return replace(own, name=name, design="fixed", about="suite", threshold=plan.threshold, **size)  # type: ignore[arg-type]
+def _next(
+    verdict: Verdict, name: str, turn: Turn, level: float, known: Sequence[Shape], *, is_burnt: bool
+) -> NextCandidate:
+    own, plan, cases = next((each for each in known if each.name == name), Shape()), verdict.plan, verdict.n_cases
+    size = {"cases": max(2, cases), "samples": plan.samples, "margin": plan.margin, "threshold": plan.threshold}
+    shape = replace(own, design="fixed", about="suite", **size)  # type: ignore[arg-type]
 
+    def at(number: int, greens: int) -> float:
+        return candidate_level(number, greens, level) * share_of(1)
 
-def _next(shape: Shape, level: float, turn: tuple[int, int], looked_at: int | None) -> NextCandidate:
-    number, greens = turn
+    def green(number: int, greens: int) -> float:
+        return Simulation(ErrorRates(at(number, greens), level), _GATES).outlook(shape, None).green
 
-    def at(place: int, before: int) -> float:
-        return candidate_level(place, before, level) * share_of(1)
-
-    def green(place: int, before: int) -> float:
-        levels = ErrorRates(at(place, before), level)
-        return Simulation(levels, _GATES).outlook(shape, None).green
-
-    first, own = green(1, 0), green(number, greens)
-    due = 0 if own < first / 2 else first_that(lambda more: green(number + more, greens) < first / 2, 1, _FARTHEST)
-    return NextCandidate(shape.name, number, greens, at(number, greens), own, first, due, shape.cases, looked_at)
+    first, now = green(1, 0), green(turn.number, turn.greens)
+    due = first_that(lambda more: green(turn.number + more, turn.greens) < first / 2, 1, _FARTHEST)
+    return NextCandidate(
+        name,
+        turn.number,
+        turn.greens,
+        at(turn.number, turn.greens),
+        now,
+        first,
+        0 if now < first / 2 else due,
+        cases,
+        is_burnt if plan.candidates == "sealed" else None,
+    )

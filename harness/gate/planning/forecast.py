@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from statistics import fmean
 from typing import Any, NamedTuple
 
 from harness.config import Settings
 from harness.config.artifacts import Builds, knowing
-from harness.config.roles import AGAINST, baseline_name, candidate_name, judge_names
+from harness.config.roles import candidate_name, judge_names, names_against
 from harness.errors import StoreError, UsageError
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.history.answers import StoredAnswer, answers_of_run
@@ -43,7 +43,7 @@ def forecast(
     settings: Settings,
     evaluations: Sequence[Evaluation],
     *,
-    recorded: Container[Role] = (),
+    recorded: Collection[Role] = (),
     is_drawn_anew: bool = False,
 ) -> Left:
     """The most that a gate of these evaluations can ask, within the limits of the settings.
@@ -57,11 +57,7 @@ def forecast(
     """
     asking = [each for each in evaluations if (each.needs_version or "judge" in each.wants) and each.blocks is None]
     judges = judge_names(settings) if any(map(_is_judged, asking)) else ()
-    names: dict[Role, str | None] = {"candidate": candidate_name(settings)}
-    names |= {role: None if role in recorded else baseline_name(settings, role) for role in AGAINST}
-    roles = {role: name for role, name in names.items() if name is not None}
-    if roles.get("baseline") == roles.get("anchor"):
-        roles.pop("anchor", None)
+    roles: dict[Role, str] = {"candidate": candidate_name(settings), **names_against(settings, recorded)}
     answers: dict[str, list[StoredAnswer]] = defaultdict(list)
     bodies: dict[tuple[str, str], set[tuple[str, int]]] = defaultdict(set)
     for answer, is_own in _stored(settings, {each.id: each for each in asking}, roles, judges):
@@ -70,7 +66,7 @@ def forecast(
             bodies[answer.evaluation_id, answer.role].add((answer.case_id, answer.sample_index))
     n, n_kept, cost, wall_s = 0, 0, 0.0, 0.0
     for each in asking:
-        order = order_of(each, len(names), settings.seed, may_be_cut=settings.limits.bounded)
+        order = order_of(each, len(roles) + len(recorded), settings.seed, may_be_cut=settings.limits.bounded)
         samples = [answer.sample for answer in answers[each.id] if answer.sample is not None]
         n_judged = len(judges) * (1 + each.is_pairwise) * _is_judged(each)
         n_asks = max((1 + len(answer.earlier) for answer in answers[each.id]), default=1) * each.needs_version

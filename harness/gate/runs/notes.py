@@ -88,21 +88,19 @@ def anchor_notes(described: Mapping[str, Any], recording: Recording | None, runs
         recording: that stands for the anchor; None where it is asked, or there is none.
         runs: those before this one, the oldest first.
     """
-    gates = [run for run in runs if run.finished and "baseline" in run.spec]
-    own = [run for run in gates if run.spec["candidate"]["name"] == described["candidate"]["name"]]
-    if not own or "baseline" not in described or (before := own[-1].spec.get("anchor")) is None:
+    name, now = described["candidate"]["name"], described.get("anchor")
+    own = [run for run in runs if run.finished and "baseline" in run.spec and run.spec["candidate"]["name"] == name]
+    before = own[-1].spec.get("anchor") if own and "baseline" in described else None
+    # Where the anchor's version is the baseline now, it is weighed against as before.
+    known = {**described.get("baseline", {}), "recorded": (before or {}).get("recorded")} if now is None else now
+    if before is None or all(known.get(each) == before.get(each) for each in ("fingerprint", "recorded")):
         return ()
-    now = described.get("anchor")
-    if now is None:
-        was = f"{before['name']} in run {own[-1].run_id}"
-        return (
-            () if described["baseline"]["fingerprint"] == before["fingerprint"] else (f"no anchor now: it was {was}",)
-        )
-    if all(now.get(key) == before.get(key) for key in ("fingerprint", "recorded")):
-        return ()
+    then, name = (
+        "none" if each is None else f"{each['name']} ({each['fingerprint'].removeprefix('sha256:')[:8]})"
+        for each in (before, now)
+    )
     promoted = [*recording.history.values()][-1:] if recording is not None else []
     why = "".join(f"; promoted because: {each.reason}" for each in promoted)
-    then, name = (f"{each['name']} ({each['fingerprint'].removeprefix('sha256:')[:8]})" for each in (before, now))
     return (f"the anchor is {name} now: in run {own[-1].run_id} it was {then}{why}",)
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from harness.config import Settings, VersionSettings
 from harness.config.artifacts import Builds, knowing
-from harness.config.roles import AGAINST, baseline_name, candidate_name, judge_names
+from harness.config.roles import AGAINST, candidate_name, judge_names, names_against
 from harness.decisions import share_of
 from harness.decisions.looks import ADDED_LATER, ordinal
 from harness.errors import SettingsError, StoreError
-from harness.gate.baselines.pairing import recorded_sides, sides_of_anchor
+from harness.gate.baselines.pairing import recorded_side, why_unanchored
 from harness.gate.baselines.recording import Recording
+from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.sealing import SEALED, closed_ids, sealed_ids
 from harness.gate.history.runs import PART
 from harness.gate.runs.missing import missing_notes
@@ -32,12 +33,12 @@ from harness.gate.runs.versions import (
 )
 from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.candidates import green_runs, turn_in_words
-from harness.gate.sampling.ledger import Anchor, Entry, Family, enter_looks
-from harness.gate.sampling.question import Draws
+from harness.gate.sampling.ledger import Entry, Family, enter_looks
+from harness.gate.sampling.question import Draws, Turn
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
-from harness.records import Note, Role
+from harness.records import Note, Other, Role
 from harness.requests import Sampler, SampleSource, Spending
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, version_named
@@ -59,17 +60,16 @@ def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = 
     Raises:
         UsageError: whatever is wrong with any of them.
     """
-    names = _checked_names(settings, options)
     versions = {}
     with knowing(_known_builds(settings, options)) as known:
-        for name, made in _built(settings, options, names, progress).items():
+        for name, made in _built(settings, options, progress).items():
             versions[name] = load_version(made, settings.root, offline=options.offline)
     engines = {} if options.offline else _engines(versions, settings)
     check_judges(list(versions) if options.weighs_judges else _judges(settings, options), engines)
     store = Store.open(store_url(settings))
     try:
         store.builds.add(known.noted)
-        return _assemble(settings, options, versions, engines, store)
+        return _Opening(settings, options, versions, engines, store).run()
     except BaseException:
         store.close()
         raise
@@ -81,9 +81,8 @@ def check_run(settings: Settings, options: RunOptions, progress: BuildProgress =
     Raises:
         UsageError: whatever is wrong with any of them.
     """
-    names = _checked_names(settings, options)
     with knowing(_known_builds(settings, options)):
-        _built(settings, options, names, progress)
+        _built(settings, options, progress)
     Store.open(store_url(settings)).close()
 
 
@@ -94,26 +93,16 @@ def _judges(settings: Settings, options: RunOptions) -> Sequence[str]:
     return judge_names(settings) if options.is_judged else ()
 
 
-def _against(settings: Settings, options: RunOptions) -> dict[Role, str]:
-    """The versions that are asked as baseline and anchor."""
-    known = {role: baseline_name(settings, role) for role in AGAINST if role not in options.recordings}
-    return {role: name for role, name in known.items() if name is not None}
-
-
-def _checked_names(settings: Settings, options: RunOptions) -> list[str]:
-    """Candidate, baseline and judges, which can answer as far as one can see without asking."""
+def _built(settings: Settings, options: RunOptions, progress: BuildProgress) -> dict[str, VersionSettings]:
+    """Build candidate, baseline, anchor and judges, which can answer as far as one can see without asking; a recipe
+    that can't be followed is refused before the first is built.
+    """
     if options.offline and options.fresh:
         raise SettingsError("--fresh draws anew and --offline draws nothing: choose one of them.")
-    names = [candidate_name(settings), *_against(settings, options).values(), *_judges(settings, options)]
+    against = names_against(settings, options.recordings).values()
+    names = [candidate_name(settings), *against, *_judges(settings, options)]
     if not options.offline:
         check_versions(settings, names)
-    return names
-
-
-def _built(
-    settings: Settings, options: RunOptions, names: Sequence[str], progress: BuildProgress
-) -> dict[str, VersionSettings]:
-    """Build the versions of these names; a recipe that can't be followed is refused before the first is built."""
     for name in names:
         version_named(settings, name)
     return {name: built(settings, name, progress=progress, offline=options.offline) for name in names}
@@ -202,113 +191,149 @@ def known_draws(
 # -- the run -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Sources:
-    """Where samples come from: of the candidate, of what it is weighed against as far as that is asked, of judges."""
+class _Opening:
+    """Makes a run of what was loaded: where samples come from, its entry in the ledger and in the store."""
 
-    candidate: SampleSource
-    against: Mapping[Role, SampleSource]
-    judges: tuple[SampleSource, ...]
+    def __init__(
+        self,
+        settings: Settings,
+        options: RunOptions,
+        versions: Mapping[str, Version],
+        engines: Mapping[str, Engine],
+        store: Store,
+    ) -> None:
+        self._settings, self._versions, self._engines, self._store = settings, versions, engines, store
+        self._generations, name = Generations(store, is_fresh=options.fresh), candidate_name(settings)
+        asked = names_against(settings, options.recordings)
+        as_baseline = options.for_baseline and not asked and not options.recordings
+        first = candidate_first_index(versions[name].fingerprint, options.recordings.values(), as_baseline=as_baseline)
+        self._candidate = self._source(name, first)
+        self._judges = tuple(map(self._source, _judges(settings, options)))
+        sides: dict[Role, SampleSource | Recording] = dict(options.recordings)
+        sides |= {role: self._source(each, BASELINE_FIRST_INDEX) for role, each in asked.items()}
+        self._prints = {role: sides[role].version.fingerprint for role in AGAINST if role in sides}
+        if self._prints.get("anchor", "") == self._prints.get("baseline"):  # it would be the same comparison
+            del self._prints["anchor"]
+        self._sides = {role: sides[role] for role in self._prints}
+        self._against = {role: each for role, each in self._sides.items() if isinstance(each, SampleSource)}
+        recordings = {role: each for role, each in self._sides.items() if isinstance(each, Recording)}
+        self._options = replace(options, recordings=recordings)
+        for each in (self._candidate, *self._against.values()):
+            # Where some answers are stored, a body that asks for others ends in the same error.
+            known = each.generation, *each.older
+            if each.unasked and not store.has_draws(each.version.fingerprint, known, each.first_index):
+                raise each.missing()
 
-    @property
-    def sides(self) -> tuple[SampleSource, ...]:
-        """All but the judges', the candidate's first."""
-        return self.candidate, *self.against.values()
-
-
-def _sources(
-    settings: Settings,
-    options: RunOptions,
-    versions: Mapping[str, Version],
-    engines: Mapping[str, Engine],
-    store: Store,
-    generations: Generations,
-) -> _Sources:
-    def source(name: str, first_index: int = 0) -> SampleSource:
-        version, (newest, *older) = versions[name], generations.of(versions[name])
-        unasked = why_unasked(version, settings)
-        engine = None if unasked else engines.get(name)
+    def _source(self, name: str, first_index: int = 0) -> SampleSource:
+        version, (newest, *older) = self._versions[name], self._generations.of(self._versions[name])
+        unasked = why_unasked(version, self._settings)
+        engine = None if unasked else self._engines.get(name)
         return SampleSource(version, engine, newest, first_index, tuple(older), unasked=unasked)
 
-    name, asked, recordings = candidate_name(settings), _against(settings, options), options.recordings
-    as_baseline = options.for_baseline and not asked and not recordings
-    index = candidate_first_index(versions[name].fingerprint, recordings.values(), as_baseline=as_baseline)
-    candidate, judges = source(name, index), tuple(map(source, _judges(settings, options)))
-    against = {role: source(name, BASELINE_FIRST_INDEX) for role, name in asked.items()}
-    for each in (candidate, *against.values()):
-        # Where some answers are stored, a body that asks for others ends in the same error.
-        known = each.generation, *each.older
-        if each.unasked and not store.has_draws(each.version.fingerprint, known, each.first_index):
-            raise each.missing()
-    return _Sources(candidate, against, judges)
+    def run(self) -> Run:
+        """The run, which is entered in the ledger and in the store."""
+        settings, options, store, candidate = self._settings, self._options, self._store, self._candidate
+        run_id, level, sampler = new_run_id(now := time.time()), 1 - settings.confidence_level, self._sampler()
+        ledger = self._enter(run_id)
+        described = specification(settings, candidate, self._sides, self._judges, ledger)
+        created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
+        every = [each.version for each in (candidate, *self._against.values(), *self._judges)]
+        of_versions = [
+            *version_notes(*every, root=settings.root, runs=store.runs),
+            *anchor_notes(described, options.recordings.get("anchor"), store.gates()),
+        ]
+        missing = missing_notes(options, candidate.version.fingerprint, store)
+        of_suite = [*options.notes, *missing, *_candidate_notes(ledger, level * share_of(1), store)]
+        _store_run(store, run_id, created, described | files_note(candidate.version, settings.root), settings, options)
+        red = {name: entry.look for name, entry in ledger.items()} if "baseline" in self._against else {}
+        return Run(
+            run_id=run_id,
+            settings=settings,
+            options=options,
+            candidate=candidate,
+            against=self._against,
+            judges=self._judges,
+            lineages=self._lineages(sampler),
+            ledger=ledger,
+            sampler=sampler,
+            store=store,
+            created=created,
+            notes=(*(Note("version", text) for text in of_versions), *(Note("suite", text) for text in of_suite)),
+            opening_lines=(*looks_in_words(ledger, level), *never_red(options.evaluations, red, level)),
+            changed=partial(changed_versions, tuple(self._versions.values()), settings.root, now - options.elapsed_s),
+        )
 
+    def _sampler(self) -> Sampler:
+        prices = {name: version.settings.price for name, version in self._versions.items()}
+        spending = Spending(self._settings.limits, prices, elapsed_s=self._options.elapsed_s)
+        sources = self._candidate, *self._against.values(), *self._judges
+        players = Players(self._settings, sources, self._store, is_offline=self._options.offline)
+        window = self._settings.concurrency
+        return Sampler(self._store, window=window, spending=spending, find_source=players.find)
 
-def _sampler(
-    settings: Settings,
-    options: RunOptions,
-    versions: Mapping[str, Version],
-    sources: tuple[SampleSource, ...],
-    store: Store,
-) -> Sampler:
-    prices = {name: version.settings.price for name, version in versions.items()}
-    spending = Spending(settings.limits, prices, elapsed_s=options.elapsed_s)
-    players = Players(settings, sources, store, is_offline=options.offline)
-    return Sampler(store, window=settings.concurrency, spending=spending, find_source=players.find)
+    def _lineages(self, sampler: Sampler) -> Lineages:
+        """Make the lineages that give all versions their stage fixtures."""
+        sides, baseline = (self._candidate, *self._against.values()), self._against.get("baseline")
+        shared = StageContext(
+            self._settings,
+            sampler=sampler,
+            store=self._store,
+            generations=self._generations.of,
+            is_offline=self._options.offline,
+            baseline=None if baseline is None else baseline.version,
+            baseline_settings=None if baseline is None else self._settings.home(baseline.version.name),
+            sources=sides,
+        )
+        contexts = {}
+        for side in reversed(sides):  # the candidate's wins where several are one version
+            home = self._settings.home(side.version.name)
+            contexts[side.version.name] = replace(shared, engine=side.engine, source=side, settings=home)
+        return Lineages(contexts)
 
+    def _enter(self, run_id: str) -> Mapping[str, Entry]:
+        """Enter this look at the candidate into the store's ledger, before anything is drawn."""
+        settings, options, store, version = self._settings, self._options, self._store, self._candidate.version
+        home, begun = settings.home(version.name), {each: store.begun(each) for each in self._prints.values()}
+        whole = (each for each in options.evaluations if each.cases and not each.is_part)
+        required = (each for each in whole if each.plan.threshold is not None or "baseline" in self._sides)
+        asked = [each for each in required if can_have(home, version.settings, each.bound_names)]
+        if not asked:
+            return {}
+        if any(each.plan.candidates != "noted" for each in asked):
+            refuse_shared_luck((self._candidate, *self._against.values()), options.recordings)
+        judges = {each.version.fingerprint: each for each in self._judges}
+        drawn = {name: name for name in judges} | {"candidate": version.fingerprint}
+        drawn |= {role: each.version.fingerprint for role, each in self._against.items()}
+        asks_models = any(each.wants & {"model", "baseline", "judge", "load", "repeats"} for each in asked)
+        draws = known_draws(store, self._candidate, self._against)
+        family = Family(
+            candidate=version.fingerprint,
+            against=self._prints.get("baseline", ""),
+            evaluations=tuple(dict.fromkeys([*(each.id for each in asked), *options.family])),
+            confidence_level=settings.confidence_level,
+            seed=settings.seed,
+            best_of=settings.best_of,
+            others={each.id: self._others(each, begun) for each in asked},
+            draws=draws | {name: generations_of(store, each) for name, each in judges.items()},
+            is_fresh=options.fresh,
+            max_age_s=None if options.recordings else oldest(self._candidate, *self._against.values()),
+            begin=partial(_begin, store, drawn, unable=_why_none_begins(options, asks_models=asks_models)),
+            green_runs=lambda: green_runs(store.runs()),
+        )
+        if options.share is None:
+            return enter_looks(store.looks, family, run_id, asked)
+        with Store.open(store_url(settings), readonly=True) as only_read:  # the look that a gate began, or will begin
+            return enter_looks(only_read.looks, family, run_id, asked)
 
-def _opening_lines(
-    options: RunOptions, ledger: Mapping[str, Entry], level: float, *, is_compared: bool
-) -> tuple[str, ...]:
-    red = {name: entry.look for name, entry in ledger.items()} if is_compared else {}
-    return *looks_in_words(ledger, level), *never_red(options.evaluations, red, level)
-
-
-def _assemble(
-    settings: Settings,
-    options: RunOptions,
-    versions: Mapping[str, Version],
-    engines: Mapping[str, Engine],
-    store: Store,
-) -> Run:
-    generations = Generations(store, is_fresh=options.fresh)
-    options, asked = _one_of_each(options, _sources(settings, options, versions, engines, store, generations))
-    candidate, against, judges, sides = asked.candidate, asked.against, asked.judges, asked.sides
-    baseline, anchor = against.get("baseline"), against.get("anchor")
-    notes = version_notes(*(each.version for each in (*sides, *judges)), root=settings.root, runs=store.runs)
-    sampler = _sampler(settings, options, versions, (*sides, *judges), store)
-    shared = StageContext(
-        settings,
-        sampler=sampler,
-        store=store,
-        generations=generations.of,
-        is_offline=options.offline,
-        baseline=None if baseline is None else baseline.version,
-        sources=sides,
-    )
-    run_id = new_run_id(now := time.time())
-    ledger = _enter(settings, options, asked, store, run_id)
-    described = specification(settings, candidate, {**against, **options.recordings}, judges, ledger)
-    created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
-    suite = *missing_notes(options, candidate.version.fingerprint, store), *_candidate_notes(ledger, settings)
-    notes += anchor_notes(described, options.recordings.get("anchor"), store.gates())
-    _store_run(store, run_id, created, described | files_note(candidate.version, settings.root), settings, options)
-    return Run(
-        run_id=run_id,
-        settings=settings,
-        options=options,
-        candidate=candidate,
-        baseline=baseline,
-        anchor=anchor,
-        judges=judges,
-        lineages=_lineages(sides, baseline, shared),
-        ledger=ledger,
-        sampler=sampler,
-        store=store,
-        created=created,
-        notes=(*(Note("version", text) for text in notes), *(Note("suite", text) for text in (*options.notes, *suite))),
-        opening_lines=_opening_lines(options, ledger, 1 - settings.confidence_level, is_compared=baseline is not None),
-        changed=partial(changed_versions, tuple(versions.values()), settings.root, now - options.elapsed_s),
-    )
+    def _others(self, evaluation: Evaluation, begun: Mapping[str, Mapping[int, float]]) -> dict[Role, Other]:
+        """What an evaluation is weighed against."""
+        others: dict[Role, Other] = {}
+        for role, each in self._sides.items():
+            own = each.version.fingerprint
+            others[role] = recorded_side(each, evaluation, begun[own]) if isinstance(each, Recording) else Other(own)
+        if why_unanchored(evaluation, self._options.recordings.get("anchor")):
+            others.pop("anchor", None)
+        return others
 
 
 def _store_run(
@@ -325,80 +350,12 @@ def _store_run(
         store.note_looked_at(run_id)
 
 
-def _one_of_each(options: RunOptions, sources: _Sources) -> tuple[RunOptions, _Sources]:
-    """The same without an anchor that is the baseline's version: it would be the same comparison."""
-    every: dict[Role, SampleSource | Recording] = {**sources.against, **options.recordings}
-    prints = {role: each.version.fingerprint for role, each in every.items()}
-    if prints.get("anchor") != prints.get("baseline"):
-        return options, sources
-    asked: dict[Role, SampleSource] = {role: each for role, each in sources.against.items() if role != "anchor"}
-    recorded: dict[Role, Recording] = {role: each for role, each in options.recordings.items() if role != "anchor"}
-    return replace(options, recordings=recorded), replace(sources, against=asked)
-
-
-def _lineages(sides: Sequence[SampleSource], baseline: SampleSource | None, shared: StageContext) -> Lineages:
-    """Make the lineages that give all versions their stage fixtures."""
-    contexts = {}
-    of_baseline = None if baseline is None else shared.settings.home(baseline.version.name)
-    shared = replace(shared, baseline_settings=of_baseline)
-    for side in reversed(sides):  # the candidate's wins where several are one version
-        home = shared.settings.home(side.version.name)
-        contexts[side.version.name] = replace(shared, engine=side.engine, source=side, settings=home)
-    return Lineages(contexts)
-
-
-def _enter(
-    settings: Settings,
-    options: RunOptions,
-    sources: _Sources,
-    store: Store,
-    run_id: str,
-) -> Mapping[str, Entry]:
-    """Enter this look at the candidate into the store's ledger, before anything is drawn."""
-    candidate, judges, recording = sources.candidate, sources.judges, options.recording
-    sides: dict[Role, SampleSource | Recording] = {**sources.against, **options.recordings}
-    against, anchor = (sides[role].version.fingerprint if role in sides else "" for role in AGAINST)
-    version, home = candidate.version.settings, settings.home(candidate.version.name)
-    whole = (each for each in options.evaluations if each.cases and not each.is_part)
-    required = (each for each in whole if each.plan.threshold is not None or against)
-    asked = [each for each in required if can_have(home, version, each.bound_names)]
-    if not asked:
-        return {}
-    if any(each.plan.candidates != "noted" for each in asked):
-        _refuse_shared_luck((candidate, *sources.against.values()), options.recordings)
-    prints: dict[str, str] = {each.version.fingerprint: each.version.fingerprint for each in judges}
-    prints |= {"candidate": candidate.version.fingerprint}
-    prints |= {role: each.version.fingerprint for role, each in sources.against.items()}
-    asks_models = any(each.wants & {"model", "baseline", "judge", "load", "repeats"} for each in asked)
-    draws = known_draws(store, candidate, sources.against)
-    family = Family(
-        candidate=candidate.version.fingerprint,
-        against=against,
-        evaluations=tuple(dict.fromkeys([*(each.id for each in asked), *options.family])),
-        confidence_level=settings.confidence_level,
-        seed=settings.seed,
-        best_of=settings.best_of,
-        draws=draws,
-        judges={each.version.fingerprint: generations_of(store, each) for each in judges},
-        recorded=recorded_sides(recording, asked, store.begun),
-        anchor=Anchor(anchor, sides_of_anchor(options.recordings.get("anchor"), asked, store.begun)),
-        is_fresh=options.fresh,
-        max_age_s=None if options.recordings else oldest(*sources.sides),
-        begin=partial(_begin, store, prints, unable=_why_none_begins(options, asks_models=asks_models)),
-        green_runs=lambda: green_runs(store.runs()),
-    )
-    if options.share is None:
-        return enter_looks(store.looks, family, run_id, asked)
-    with Store.open(store_url(settings), readonly=True) as only_read:  # the look that a gate has begun, or will begin
-        return enter_looks(only_read.looks, family, run_id, asked)
-
-
-def _refuse_shared_luck(sources: Iterable[SampleSource], recordings: Container[Role]) -> None:
+def refuse_shared_luck(sources: Iterable[SampleSource], recordings: Container[Role]) -> None:
     """Refuse what answers as before when it is drawn anew, or can't be: candidates would share its luck."""
     if "anchor" in recordings:
         raise SettingsError(
-            "Where candidates are counted, an anchor is drawn anew for each of them, and a recorded one can't be: name "
-            "its version as the anchor."
+            "Where candidates are counted, an anchor is drawn anew for each of them, and a recorded one can't be: "
+            'write the version that was recorded as the anchor, such as anchor = "NAME" or "git:v1.0".'
         )
     for source in sources:
         if "seed" in source.version.settings.sampling:
@@ -408,12 +365,14 @@ def _refuse_shared_luck(sources: Iterable[SampleSource], recordings: Container[R
             )
 
 
-def _candidate_notes(ledger: Mapping[str, Entry], settings: Settings) -> list[str]:
+def _candidate_notes(ledger: Mapping[str, Entry], level: float, store: Store) -> Iterator[str]:
     """Say which candidate it is on the cases of the evaluations, of each number once."""
-    first = (1 - settings.confidence_level) * share_of(1)
-    return list(
-        dict.fromkeys(filter(None, (turn_in_words(each.turn, each.n_candidates, first) for each in ledger.values())))
-    )
+    turns: dict[tuple[Turn, int], None] = {}
+    for name, entry in ledger.items():
+        is_noted = entry.question is not None and not entry.turn.number
+        cases = entry.question.cases if entry.question is not None and is_noted else ()
+        turns[entry.turn, store.looks.count_candidates(name, cases)] = None
+    return filter(None, (turn_in_words(*each, level) for each in turns))
 
 
 def _why_none_begins(options: RunOptions, *, asks_models: bool) -> str:
@@ -456,40 +415,25 @@ def looks_in_words(entries: Mapping[str, Entry], level: float) -> list[str]:
         level: the error rate of the gate.
 
     >>> looks_in_words({"a": Entry(look_at(2, 1, 1, because="samples 5 → 10")), "b": Entry(look_at(1, 1, 1))}, 0.05)[0]
-    'a was weighed before for this candidate (samples 5 → 10). Its second look may be wrong 0.25 times in 100, not 4.5'
+    'a: weighed before for this candidate (samples 5 → 10), its second look may be wrong 0.25 times in 100, not 4.5'
     """
-    added: dict[float, list[str]] = {}
-    plain: dict[str, list[str]] = {}
-    again: dict[tuple[int, str, float], list[str]] = {}
+    names: dict[str, list[str]] = {}
     for identity, entry in entries.items():
-        look, name, words = entry.look, identity.rpartition("::")[2], ""
-        if entry.is_new and look.because == ADDED_LATER:
-            added.setdefault(look.red_share, []).append(name)
-        elif entry.is_new and look.number > 1:
-            again.setdefault((look.number, look.because, look.share), []).append(name)
-        elif entry.is_new:
-            words = look.because
-        if words := f"{entry.undecided} decides nothing" if entry.undecided else words:
-            plain.setdefault(words, []).append(name)
-    lines = [
-        f"{_who(names)} {ADDED_LATER} for this candidate: red may be wrong {100 * level * red:.2g} times in 100"
-        f"{'' if len(names) == 1 else ' for each'}"
-        for red, names in sorted(added.items())
-    ]
-    lines += [f"{', '.join(names)}: {words}" for words, names in plain.items()]
-    lines += [
-        f"{_who(names)} weighed before for this candidate ({because}). {'Its' if len(names) == 1 else 'Their'} "
-        f"{ordinal(number)} look may be wrong {100 * level * passing:.2g} times in 100, "
-        f"not {100 * level * share_of(1):.2g}"
-        for (number, because, passing), names in sorted(again.items())
-    ]
+        look, text = entry.look, entry.look.because
+        if look.because == ADDED_LATER:
+            text = f"{ADDED_LATER} for this candidate, red may be wrong {100 * level * look.red_share:.2g} times in 100"
+        elif look.number > 1:
+            text = (
+                f"weighed before for this candidate ({look.because}), its {ordinal(look.number)} look may be wrong "
+                f"{100 * level * look.share:.2g} times in 100, not {100 * level * share_of(1):.2g}"
+            )
+        text = f"{entry.undecided} decides nothing" if entry.undecided else text
+        if text and entry.is_new:
+            names.setdefault(text, []).append(identity.rpartition("::")[2])
+    lines = [f"{own[0] if len(own) == 1 else f'{len(own):,} evaluations'}: {text}" for text, own in names.items()]
     if over := sum(entry.spent > 1 + _ROUNDING for entry in entries.values()):
         lines.append(
             f"{over:,} {'evaluation was' if over == 1 else 'evaluations were'} looked at in two stores that were "
             "merged: their error rate was spent twice, and verdicts may be wrong more often than promised"
         )
     return lines
-
-
-def _who(names: Sequence[str]) -> str:
-    return f"{names[0]} was" if len(names) == 1 else f"{len(names):,} evaluations were"

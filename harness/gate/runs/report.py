@@ -73,7 +73,7 @@ def _of_older_draws(run: Run) -> list[str]:
     """
     notes = []
     is_interrupted = any(verdict.interruption is not None for verdict in run.all_verdicts)
-    for source in filter(None, (run.candidate, run.baseline, run.anchor)):
+    for source in (run.candidate, *run.against.values()):
         version = source.version
         has_begun = is_interrupted and not source.older and version.settings.max_age_s is None  # by --fresh
         if n_older := run.sampler.origins(source).n_older:

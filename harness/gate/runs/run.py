@@ -11,8 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.config import Settings
-from harness.config.roles import AGAINST
-from harness.config.versions import GIT
 from harness.decisions import Look, Observations, decide
 from harness.decisions.looks import CLOSED
 from harness.errors import AnswersNothingError, BudgetSpentError, NotInLineageError, StoreError
@@ -92,8 +90,8 @@ class Run:
     """Samples evaluations as they are started, and decides them in batches.
 
     Attributes:
-        candidate, baseline, anchor: where the samples come from; no baseline or anchor where none is asked. An anchor
-            that is the same version as the baseline is none.
+        candidate: where its samples come from.
+        against: the same of baseline and anchor, as far as they are asked.
         judges: where the judges' samples come from; none where nothing is judged.
         lineages: makes what bodies take of a version beside its answers.
         ledger: which look at the candidate this is, by evaluation; one that is not in it is looked at this once.
@@ -109,8 +107,7 @@ class Run:
     settings: Settings
     options: RunOptions
     candidate: SampleSource
-    baseline: SampleSource | None
-    anchor: SampleSource | None
+    against: Mapping[Role, SampleSource]
     judges: tuple[SampleSource, ...]
     lineages: Lineages
     ledger: Mapping[str, Entry]
@@ -124,8 +121,7 @@ class Run:
     def __post_init__(self) -> None:
         """Begin with nothing sampled."""
         self._recordings = self.options.recordings
-        against = {role: each for role in AGAINST if (each := getattr(self, role)) is not None}
-        self._sources: dict[Role, SampleSource] = {"candidate": self.candidate, **against}
+        self._sources: dict[Role, SampleSource] = {"candidate": self.candidate, **self.against}
         self._level = self.settings.confidence_level
         self.closed = closed_ids(self.options.evaluations, self.settings)
         self._only_draws = self.options.share is not None
@@ -189,7 +185,8 @@ class Run:
             Exception: whatever a maker raises.
         """
         made: dict[Role, Mapping[str, object]] = {}
-        against, lacking = None if self.baseline is None else self.baseline.version, dict[Role, str]()
+        against = self.against["baseline"].version if "baseline" in self.against else None
+        lacking: dict[Role, str] = {}
         for role in self.collectors[evaluation.id].roles:
             version = self._sources[role].version
             try:
@@ -225,7 +222,7 @@ class Run:
         alone = Look(share=1 / best_of, red_share=weight / best_of, weight=weight, batch=CLOSED)
         entry = self.ledger.get(evaluation.id) or Entry(alone)
         judges, anchor = tuple(judge.version.fingerprint for judge in self.judges), self._recordings.get("anchor")
-        why = why_unanchored(evaluation, anchor) if anchor is not None or self.anchor is not None else ""
+        why = why_unanchored(evaluation, anchor) if anchor is not None or "anchor" in self.against else ""
         without: dict[Role, str] = {**lacking, "anchor": why} if why else dict(lacking)
         kept = {role: each for role, each in self._recordings.items() if role not in without}
         recorded = {role: Pairing(each, evaluation, self.options.cases, judges) for role, each in kept.items()}
@@ -420,11 +417,7 @@ class Run:
         """Candidate, baseline and anchor as a report names them."""
         known = {role: version_reference(each) for role, each in self._sources.items()}
         known |= {role: each.reference for role, each in self._recordings.items()}
-        baseline, name = known.get("baseline"), self.settings.anchor
-        same = baseline if name else None  # an anchor of the baseline's version is weighed once
-        if same and name and same.name != name and name.startswith(GIT):
-            same = replace(same, name=name, commit=None)
-        return known["candidate"], baseline, known.get("anchor", same)
+        return known["candidate"], known.get("baseline"), known.get("anchor")
 
     def judge_references(self) -> tuple[VersionRef, ...]:
         """The judges as a report names them."""

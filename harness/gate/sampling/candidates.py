@@ -6,60 +6,26 @@ its judges are drawn anew. So its test is valid whatever the one who chose it kn
 
 from __future__ import annotations
 
-import json
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from harness.decisions import Observations
 from harness.decisions.looks import ordinal
+from harness.gate.sampling.question import Asked, Turn, read_question
 from harness.records import VerdictKind
 from harness.statistics.online import BASELINE_SHARE, any_by_luck, candidate_level, decaying_share
 from harness.store import RunInfo
 from harness.store.ledger import LookRow
 
+CountedLook = tuple[LookRow, Asked]
 Weighing = tuple[str, str]
 """A candidate and what it is weighed against, by their fingerprints."""
 GreenRun = tuple[Weighing, frozenset[str]]
 """A finished run with counted evaluations that were all green, and which it had a look at."""
 COUNTED = "counted"
 """What a run notes of the evaluations whose candidates are counted."""
-_IS_COUNTED = '"candidates":"counted"'
-"""In the JSON of a question whose candidate is counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """The place of a candidate among those that are counted on the same cases, settled at its first look.
-
-    Attributes:
-        number: counted from 1; 0 for one that is not counted.
-        greens: how many of those before it were green.
-        share: of the error rate, at which it may pass.
-        baseline_level: at which a bound of its recorded baseline is wrong that all candidates share; 0 for pairs.
-    """
-
-    number: int = 0
-    greens: int = 0
-    share: float = 1.0
-    baseline_level: float = 0.0
-
-
-NOT_COUNTED = Turn()
 _FEWEST_NOTED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class CountedLook:
-    """A look at a candidate that was counted: its row, its turn, and which recorded scores it was weighed against."""
-
-    row: LookRow
-    turn: Turn
-    recorded: object
-
-    @property
-    def weighing(self) -> Weighing:
-        """Which candidate, and against what."""
-        return self.row.candidate, self.row.against
 
 
 def green_runs(runs: Iterable[RunInfo]) -> list[GreenRun]:
@@ -69,46 +35,22 @@ def green_runs(runs: Iterable[RunInfo]) -> list[GreenRun]:
     return [((own["fingerprint"], against), frozenset(own.get("draws", ()))) for own, against in names]
 
 
-class SameCases:
-    """The looks at all candidates on the same cases.
+def counted_looks(rows: Iterable[LookRow], cases: Mapping[str, Collection[str]]) -> list[CountedLook]:
+    """The looks at candidates that were counted on the same cases, the first first.
 
     Args:
         rows: those of the whole suite.
-        digests: of the cases of each evaluation, by its id; any case counts of one that is not in it.
+        cases: digests of those of each evaluation, by its id; any case counts of one that is not in it.
     """
-
-    def __init__(self, rows: Sequence[LookRow], digests: Mapping[str, Collection[str]]) -> None:
-        def has_any(row: LookRow) -> bool:
-            known = digests.get(row.evaluation_id)
-            return known is None or any(f'"{each}"' in row.question for each in known)
-
-        looked = sorted((row for row in rows if row.number), key=lambda row: (row.begun, row.candidate, row.against))
-        self._rows = [row for row in looked if has_any(row)]
-        self.looks = [_counted_look(row) for row in self._rows if _IS_COUNTED in row.question]
-        self.members: dict[Weighing, set[str]] = {}
-        for row in rows:
-            self.members.setdefault((row.candidate, row.against), set()).add(row.evaluation_id)
-
-    def count(self, evaluation_id: str, candidate: str) -> int:
-        """Count the candidates that were weighed on cases of an evaluation, this one with them."""
-        return len({candidate, *(row.candidate for row in self._rows if row.evaluation_id == evaluation_id)})
-
-
-def _counted_look(row: LookRow) -> CountedLook:
-    asked = json.loads(row.question)
-    weighed = frozenset(asked["cases"]) - frozenset(asked["unpaired"])
-    return CountedLook(row, Turn(**asked["turn"]), (asked["words"]["recording"], weighed))
-
-
-def newest_cases(rows: Iterable[LookRow]) -> dict[str, list[str]]:
-    """The digests of the cases that each evaluation was looked at with last."""
-    looked = sorted((row for row in rows if row.number), key=lambda row: row.begun)
-    return {row.evaluation_id: json.loads(row.question)["cases"] for row in looked}
+    counted = ((row, read_question(row.question)) for row in rows if f'"candidates":"{COUNTED}"' in row.question)
+    looks = [(row, asked) for row, asked in counted if asked is not None]
+    same = [each for each in looks if not {*each[1].cases}.isdisjoint(cases.get(each[0].evaluation_id, each[1].cases))]
+    return sorted(same, key=lambda each: (each[0].begun, each[0].candidate, each[0].against))
 
 
 def next_turn(
     looks: Sequence[CountedLook],
-    members: Mapping[Weighing, Collection[str]],
+    rows: Iterable[LookRow],
     known_runs: Callable[[], Collection[GreenRun]],
     *,
     level: float,
@@ -118,28 +60,36 @@ def next_turn(
 
     Args:
         looks: those on the same cases that were counted.
-        members: the evaluations of the suite that each was weighed with.
-        known_runs: those that were green; a discovery is a whole suite that is.
+        rows: those of the whole suite: a discovery is a whole suite that is green.
+        known_runs: those that were green.
         level: the error rate of the gate, of which bounds of recorded baselines have a part.
     """
-    numbers = {each.turn.number: each.weighing for each in looks}
-    runs = known_runs() if numbers else ()
-    green = {weighing for weighing, evaluations in runs if evaluations >= {*members.get(weighing, ())}}
+    numbers = {asked.turn.number: (row.candidate, row.against) for row, asked in looks}
+    members = defaultdict[Weighing, set[str]](set)
+    for row in rows:
+        members[row.candidate, row.against].add(row.evaluation_id)
+    green = {weighing for weighing, names in (known_runs() if numbers else ()) if names >= members[weighing]}
     number, greens = max(numbers, default=0) + 1, sum(each in green for each in numbers.values())
     left = level * (1 - BASELINE_SHARE) if is_recorded else level
     return Turn(number, greens, candidate_level(number, greens, left) / level)
 
 
-def baseline_level(recorded: object, looks: Sequence[CountedLook], *, level: float, evaluations: int) -> float:
+def baseline_level(wanted: Asked, looks: Iterable[CountedLook], *, level: float, evaluations: int) -> float:
     """The level of the bound of recorded scores, over all evaluations and all recordings on the same cases.
 
     Args:
-        recorded: which scores; others are another bound.
+        wanted: what is asked now; another recording, or of other cases, is another bound.
         looks: those at the same evaluation that were counted, the first first.
     """
-    known = list(dict.fromkeys(each.recorded for each in looks if each.turn.baseline_level))
-    place = known.index(recorded) if recorded in known else len(known)
+    bounds = list(dict.fromkeys(_recorded(asked) for _, asked in looks if asked.turn.baseline_level))
+    own = _recorded(wanted)
+    place = bounds.index(own) if own in bounds else len(bounds)
     return level * BASELINE_SHARE * decaying_share(place + 1) / max(1, evaluations)
+
+
+def _recorded(asked: Asked) -> tuple[str, frozenset[str]]:
+    baseline = asked.others["baseline"]
+    return baseline.recording, frozenset(asked.cases) - baseline.unpaired
 
 
 def unless_uncountable(observed: Observations) -> Observations:
@@ -158,12 +108,12 @@ def turn_in_words(turn: Turn, n_weighed: int, level: float) -> str:
     """Say which candidate it is on these cases, and what that means for a green one; "" for the first two, uncounted.
 
     Args:
-        n_weighed: how many were weighed by now, this one with them.
+        n_weighed: how many were weighed by now, this one with them, where none is counted.
         level: at which one passes, where none is counted.
 
-    >>> turn_in_words(NOT_COUNTED, 14, 0.045)[:60]
+    >>> turn_in_words(Turn(), 14, 0.045)[:60]
     'the 14th candidate weighed on these cases: of 14 tried blind'
-    >>> turn_in_words(Turn(3, 2, 0.9), 3, 0.045)
+    >>> turn_in_words(Turn(3, 2, 0.9), 0, 0.045)
     'the third candidate counted on these cases, 2 green before it: a pass is decided at 0.041'
     """
     if turn.number:

@@ -5,19 +5,38 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import pydantic
 
 from harness.config.roles import AGAINST
 from harness.decisions import Observations
-from harness.gate.sampling.candidates import NOT_COUNTED, Turn
-from harness.records import Stakes
+from harness.records import Other, Role, Stakes
 
 ANEW = "drawn anew"
+COMPARISONS = ("threshold", *AGAINST)
 Draws = tuple[int, ...]
 """Generations of draws, in the order in which they are looked through for a sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The place of a candidate among those that are counted on the same cases, settled at its first look.
+
+    Attributes:
+        number: counted from 1; 0 for one that is not counted.
+        greens: how many of those before it were green.
+        share: of the error rate, at which it may pass.
+        baseline_level: at which a bound of its recorded baseline is wrong that all candidates share; 0 for pairs.
+    """
+
+    number: int = 0
+    greens: int = 0
+    share: float = 1.0
+    baseline_level: float = 0.0
+
+
+NOT_COUNTED = Turn()
 
 
 @dataclass(frozen=True)
@@ -26,16 +45,15 @@ class Asked:
 
     Attributes:
         words: what makes it another question, by the name that is told then.
-        draws: the generations that each version is answered with, the oldest first: of "candidate", "baseline" and
-            "anchor" (with "@INDEX" where these have draws of their own) and of judges by fingerprint.
+        draws: the generations that each version is answered with, the oldest first: by role (with "@INDEX" where it has
+            draws of its own), of judges by fingerprint.
         cases: a digest of each case, in the order drawn.
         stakes: what its bets are tuned to. Another margin or threshold is no other question: all bounds hold at once.
         seed: of the order.
         largest_cluster: the most cases that were one bet by their sum.
         n_cases: with how many it was first asked.
         may_grow: whether new cases can be bet on like the old ones: about cases like these, as long as it may stop.
-        unpaired, unanchored: digests of the cases that a recorded baseline, or anchor, lacks.
-        recorded, anchored: which draws a recorded baseline, or anchor, is of.
+        others: what the candidate is weighed against.
         turn: the place of its candidate among those that are counted on the same cases.
     """
 
@@ -47,21 +65,15 @@ class Asked:
     largest_cluster: int = 1
     n_cases: int = 0
     may_grow: bool = False
-    unpaired: frozenset[str] = frozenset()
-    recorded: tuple[str, ...] = ()
-    unanchored: frozenset[str] = frozenset()
-    anchored: tuple[str, ...] = ()
+    others: dict[Role, Other] = field(default_factory=dict)
     turn: Turn = NOT_COUNTED
 
     @property
     def digest(self) -> str:
         """Names the question, whatever cases came later."""
-        return hashlib.sha256(json.dumps([self.words, self.draws], sort_keys=True).encode()).hexdigest()[:16]
-
-    @property
-    def weighed(self) -> frozenset[str]:
-        """The cases that are weighed against the baseline."""
-        return frozenset(self.cases) - self.unpaired
+        recordings = {role: each.recording for role, each in self.others.items()}
+        plain = json.dumps([self.words, self.draws, recordings], sort_keys=True)
+        return hashlib.sha256(plain.encode()).hexdigest()[:16]
 
     @property
     def plain(self) -> str:
@@ -78,24 +90,17 @@ class Asked:
         return {(name, number) for name in names for number in self.draws[name]}
 
     def of(self, comparison: str) -> Asked:
-        """The question of one comparison alone: with the threshold, the baseline, or the anchor in its place."""
-        words = {name: word for name, word in self.words.items() if not name.startswith("anchor")}
+        """The question of one comparison alone."""
         left_out = {*AGAINST} - {comparison}
         draws = {name: numbers for name, numbers in self.draws.items() if role_of(name) not in left_out}
-        unpaired, recorded = self.unpaired, self.recorded
-        if comparison != "baseline":
-            is_anchor = comparison == "anchor"
-            words["recording"] = self.words.get("anchor recording", "") if is_anchor else ""
-            unpaired, recorded = (self.unanchored, self.anchored) if is_anchor else (frozenset(), ())
-        more: dict[str, Any] = {"unpaired": unpaired, "recorded": recorded, "unanchored": frozenset(), "anchored": ()}
-        return replace(self, words=words, draws=draws, **more)
+        others = {role: each for role, each in self.others.items() if role == comparison}
+        return replace(self, draws=draws, others=others)
 
-    @property
-    def draws_of_other(self) -> frozenset[str]:
-        """The draws of a baseline that were seen: as a recording has them, or first index and generation."""
+    def draws_of(self, role: Role) -> frozenset[str]:
+        """The draws of another version that were seen: as a recording has them, or first index and generation."""
         drawn = ((*name.partition("@")[::2], number) for name, number in self.drawn())
-        own = (f"{index or 0}:{number}" for role, index, number in drawn if role in AGAINST)
-        return frozenset([*self.recorded, *own])
+        asked = (f"{index or 0}:{number}" for name, index, number in drawn if name == role)
+        return frozenset([*self.others[role].draws, *asked])
 
 
 _JSON = pydantic.TypeAdapter(Asked)
@@ -114,11 +119,28 @@ def read_question(plain: str) -> Asked | None:
         return None
 
 
+def shares(before: Asked, now: Asked, comparison: str) -> bool:
+    """Tell whether two questions have a comparison in common: both a threshold, or the same version in this role."""
+    if comparison == "threshold":
+        return now.words.get(comparison) is not None and before.words.get(comparison) == now.words[comparison]
+    one, other = (each.others.get(comparison) for each in (before, now))  # type: ignore[call-overload]
+    return one is not None and other is not None and one.fingerprint == other.fingerprint
+
+
+def left_out(before: Asked, now: Asked) -> set[str]:
+    """The cases that one question weighs and the other does not in all of its comparisons."""
+    unpaired = [each.unpaired for each in before.others.values()]
+    weighed = {*before.cases} - (frozenset.intersection(*unpaired) if unpaired else frozenset())
+    return weighed - {*now.cases}.difference(*(each.unpaired for each in now.others.values()))
+
+
 def changes(before: Asked | None, now: Asked) -> list[str]:
     """Say what makes it another question than one before; nothing where a run goes on with that."""
     if before is None:
         return ["another rule of the gate"]
     changed = {name: (before.words.get(name), now.words.get(name)) for name in (before.words | now.words)}
+    both = [(role, before.others[role], now.others[role]) for role in before.others.keys() & now.others.keys()]
+    changed |= {f"recording of the {role}": (one.recording, other.recording) for role, one, other in both}
     why = [
         f"{name} {' → '.join('none' if each in (None, '') else str(each) for each in (old, new))}"
         for name, (old, new) in changed.items()
@@ -139,9 +161,14 @@ def changes(before: Asked | None, now: Asked) -> list[str]:
         why.append(f"{n_missing:,} {'case' if n_missing == 1 else 'cases'} changed or left out")
     elif (added := len(new - old)) and not now.may_grow:
         why.append(f"{added:,} new {'case' if added == 1 else 'cases'}")
-    if ((before.unpaired ^ now.unpaired) | (before.unanchored ^ now.unanchored)) & old & new:
+    if any((one.unpaired ^ other.unpaired) & old & new for _, one, other in both):
         why.append("other cases have recorded scores")
     return why
+
+
+def is_same(before: Asked, now: Asked) -> bool:
+    """Tell whether two questions of one comparison are one, whichever has cases that came later."""
+    return before.stakes == now.stakes and not (changes(before, now) and changes(now, before))
 
 
 def unless_grown(question: Asked | None, observed: Observations) -> Observations:
@@ -158,8 +185,3 @@ def unless_grown(question: Asked | None, observed: Observations) -> Observations
         "and they are another look)"
     )
     return replace(observed, undecided=text) if has_more else observed
-
-
-def is_same(before: Asked, now: Asked) -> bool:
-    """Tell whether two questions of one comparison are one, whichever has cases that came later."""
-    return before.stakes == now.stakes and not (changes(before, now) and changes(now, before))

@@ -153,7 +153,7 @@ def _recordings(once: Sequence[Verdict]) -> Iterator[Note]:
 
 def _unanchored(report: Report, once: Sequence[Verdict]) -> Iterator[Note]:
     """Count what passed without the anchor; the reason of each says why."""
-    if report.anchor is None or report.baseline is None or report.anchor.fingerprint == report.baseline.fingerprint:
+    if report.anchor is None or report.baseline is None:
         return
     if number := sum(each.verdict is VerdictKind.PASSED and each.anchor is None for each in once):
         yield Note("recording", f"{plural(number, 'evaluation')} passed without being weighed against the anchor")

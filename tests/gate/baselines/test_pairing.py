@@ -8,6 +8,7 @@ import pytest
 from harness.errors import SettingsError
 from harness.gate.baselines.pairing import Pairing, check_recorded, recorded_side
 from harness.gate.baselines.recording import RecordedEvaluation
+from harness.gate.evaluations.cases import built_digest
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.records import ScoringRule
 from harness.scoring.results import Reading
@@ -46,8 +47,9 @@ def test_nothing_in_common_and_an_unknown_evaluation_are_troubles() -> None:
 def test_the_ledger_hears_which_cases_have_no_pair_and_which_draws_are_in_the_store() -> None:
     known = recorded(cases(3), skipped=("c3",), draws=("0:1:50", "0:2:60"))
     side = recorded_side(recording(test=known), evaluation(cases(5, c1="another")), {1: 50.0, 2: 70.0})
-    assert (side.run_id, side.unpaired, side.draws, side.asked) == ("r1", {"c1", "c4"}, "0:1:50 0:2:60", {"0:1"})
-    assert recorded_side(recording(), evaluation(cases(1)), {}).unpaired == {"c0"}
+    assert (side.recording, side.draws, side.asked) == ("r1", ("0:1:50", "0:2:60"), {"0:1"})
+    assert side.unpaired == {built_digest(each) for each in cases(5, c1="another") if each.id in ("c1", "c4")}
+    assert len(recorded_side(recording(), evaluation(cases(1)), {}).unpaired) == 1
 
 
 def test_other_numbers_of_samples_leave_gaps() -> None:

@@ -35,8 +35,8 @@ def test_the_history_keeps_each_reason_and_the_file_reads_back(store: Store, tmp
         write_recording(made, path, force=True)
     known = read_recording(path, "anchor")
     assert known.history == {
-        "2026-12-01T10:00:00Z": Promotion("release 1.2", "", "run-1", "small", "f-small"),
-        "2026-12-02T10:00:00Z": Promotion("release 1.3", "", "run-2", "small", "f-small"),
+        "2026-12-01T10:00:00Z": Promotion("release 1.2", "run-1", "small"),
+        "2026-12-02T10:00:00Z": Promotion("release 1.3", "run-2", "small"),
     }
     assert known.in_words == "the anchor 'anchor' recorded 2026-11-24"
     assert known.reference.name == "small (recorded 2026-11-24)"

@@ -59,7 +59,7 @@ V1, V2 = ({"name": name, "fingerprint": f"f-{name}"} for name in ("v1", "v2"))
         (noted(V1), noted(V1), ()),
         (noted(None), noted(V1), ()),
         (noted(V1), noted(V2), ("the anchor is v2 (f-v2) now: in run one it was v1 (f-v1)",)),
-        (noted(V1), noted(None), ("no anchor now: it was v1 in run one",)),
+        (noted(V1), noted(None), ("the anchor is none now: in run one it was v1 (f-v1)",)),
         (noted(V1), noted(None, "f-v1"), ()),
         (noted(V1), {"candidate": {"name": "bot"}}, ()),
         ({**noted(V1), "candidate": {"name": "other"}}, noted(V2), ()),
@@ -72,7 +72,7 @@ def test_a_changed_anchor_is_told(before: dict[str, Any], now: dict[str, Any], t
 
 
 def test_the_reason_of_a_promotion_is_told_with_the_change() -> None:
-    why = Promotion("release 1.3", "", "two", "v2", "f-v2")
+    why = Promotion("release 1.3", "two", "v2")
     anchor = replace(recording(), history={"2026-12-02T10:00:00Z": why})
     run = RunInfo("one", "2026-12-01T10:00:00Z", noted(V1), finished=True, verdict="passed", exit_code=0)
     (text,) = anchor_notes(noted(V2), anchor, [run])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import SettingsError
-from harness.gate.runs.opening import check_judges, open_run
+from harness.gate.runs.opening import check_judges, open_run, refuse_shared_luck
 from harness.gate.runs.run import RunOptions
 from harness.models.engine import Capability
 from tests.config.settings_files import load
@@ -30,6 +30,11 @@ def test_a_judge_whose_engine_can_be_held_to_no_form_is_refused() -> None:
 
 def test_offline_there_is_no_engine_to_ask() -> None:
     check_judges(("small",), {})
+
+
+def test_a_recorded_anchor_can_not_be_drawn_anew_for_each_candidate() -> None:
+    with pytest.raises(SettingsError, match="write the version that was recorded as the anchor"):
+        refuse_shared_luck((), {"anchor"})
 
 
 @pytest.mark.service
@@ -61,9 +66,9 @@ def test_fresh_draws_a_base_anew_that_is_not_under_test(tmp_path: Path, monkeypa
 
     async def generations(*, fresh: bool) -> set[int]:
         opened = open_run(load(tmp_path, text), RunOptions(fresh=fresh))
-        sides = (opened.candidate, opened.baseline)
+        sides = (opened.candidate, *opened.against.values())
         try:
-            taken = [await opened.lineages.take(["base"], each.version) for each in sides if each]
+            taken = [await opened.lineages.take(["base"], each.version) for each in sides]
             return {each["base"].source.generation for each in taken}
         finally:
             await opened.close()

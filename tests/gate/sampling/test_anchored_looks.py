@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.decisions import share_of
-from harness.gate.sampling.ledger import Anchor, Entry, Family
+from harness.gate.sampling.ledger import Entry, Family
 from harness.gate.sampling.question import Draws
-from harness.records import RecordedSide
+from harness.records import Other
 from tests.decisions.observations import replace
-from tests.gate.sampling.test_ledger import FAMILY, GENERATIONS, Memory, evaluation, look
+from tests.gate.sampling.test_ledger import FAMILY, GENERATIONS, Memory, digests, evaluation, look
 
 
 def begin() -> Mapping[str, Draws]:
@@ -21,15 +21,20 @@ DRAWS = {"candidate": (0,), "baseline": (0,), "anchor": (0,)}
 
 def family(anchor: str = "a", against: str = "b", **changes: object) -> Family:
     """A gate of the candidate against a baseline and an anchor that is asked."""
-    known = {"against": against, "draws": DRAWS, "begin": begin, "anchor": Anchor(anchor, {"t": RecordedSide()})}
+    known = {
+        "against": against,
+        "draws": DRAWS,
+        "begin": begin,
+        "others": {"t": {"baseline": Other(against), "anchor": Other(anchor)}},
+    }
     return replace(FAMILY, **{**known, **changes})
 
 
 def recorded(run: str, *unpaired: str) -> Family:
     """The same against a recorded anchor, which lacks these cases."""
-    side = RecordedSide(run, f"0:0:{run}", frozenset(unpaired))
+    side = Other("a", run, draws=(f"0:0:{run}",), unpaired=digests(*unpaired))
     draws = {name: each for name, each in DRAWS.items() if name != "anchor"}
-    return replace(family(), draws=draws, anchor=Anchor("a", {"t": side}))
+    return replace(family(), draws=draws, others={"t": {"baseline": Other("b"), "anchor": side}})
 
 
 def fresh(generation: int, **changes: object) -> Family:
@@ -104,7 +109,7 @@ def test_what_is_left_of_a_recorded_anchor_decides_nothing():
 def test_an_evaluation_that_is_not_weighed_against_the_anchor_asks_as_without():
     store = Memory()
     first = look(store, evaluation(), FAMILY)
-    again = look(store, evaluation(), replace(family(), anchor=Anchor("a", {})))
+    again = look(store, evaluation(), replace(family(), others={}))
     assert (again.is_new, again.question) == (False, first.question)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from harness.decisions import share_of
-from harness.gate.sampling.candidates import turn_in_words, unless_uncountable
+from harness.gate.sampling.candidates import unless_uncountable
 from harness.gate.sampling.ledger import Entry, Family
 from harness.records import Kind
 from harness.statistics.online import BASELINE_SHARE, candidate_level, decaying_share
+from harness.store import Store
 from tests.decisions.observations import observed, replace
 from tests.gate.sampling.test_ledger import FAMILY, Memory, evaluation, look, recorded
 
@@ -75,11 +78,10 @@ def test_fresh_cases_begin_anew_and_a_single_old_one_does_not() -> None:
 
 def test_to_begin_counting_is_another_look() -> None:
     store = Memory()
-    weigh(store, "c1", candidates="noted")
-    counted = weigh(store, "c1")
+    seen, counted = weigh(store, "c1", candidates="noted"), weigh(store, "c1")
+    assert seen.question.drawn().isdisjoint(counted.question.drawn()), "what was seen says nothing of it"
     assert (counted.look.number, counted.look.because) == (2, "candidates none → counted")
     assert counted.turn.number == 1
-    assert weigh(store, "c2", candidates="noted").n_candidates == 2
 
 
 def test_a_recorded_baseline_is_bounded_at_a_level_of_its_own() -> None:
@@ -102,6 +104,9 @@ def test_what_the_argument_does_not_hold_for_decides_nothing() -> None:
     assert "skip none" in unless_uncountable(replace(counted, baseline_level=0.01, n_skipped=1)).undecided
 
 
-def test_the_first_of_all_needs_no_words() -> None:
-    first = weigh(Memory(), "c1", candidates="noted")
-    assert turn_in_words(first.turn, first.n_candidates, 0.045) == ""
+def test_candidates_that_are_only_noted_are_counted_in_the_store(tmp_path: Path) -> None:
+    with Store.open(str(tmp_path / "store.db")) as store:
+        for name in ("c1", "c2", "c1"):
+            cases = weigh(store.looks, name, candidates="noted").question.cases
+        assert store.looks.count_candidates("t", cases) == 2
+        assert [store.looks.count_candidates(*each) for each in (("u", cases), ("t", ("new",)), ("t", ()))] == [0] * 3

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 from harness.decisions import decide, share_of
 from harness.decisions.looks import ADDED_LATER
+from harness.gate.evaluations.cases import built_digest
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.planning.simulation import Shape, observed
 from harness.gate.runs.opening import looks_in_words
 from harness.gate.sampling.ledger import PRUNED, Entry, Family, enter_looks
 from harness.gate.sampling.question import Draws, unless_grown
-from harness.records import Case, Plan, RecordedSide, Role, VerdictKind
+from harness.records import Case, Other, Plan, Role, VerdictKind
 from harness.store import Store
 from harness.store.ledger import LookRow, Settle
 from tests.decisions.observations import observed as scores
@@ -64,7 +65,13 @@ def look(store: Memory, asked: Evaluation, family: Family = FAMILY) -> Entry:
 
 def recorded(run: str = "run", draws: str = "0:0:7", **side: object) -> Family:
     """The family of a candidate against a recording."""
-    return replace(FAMILY, draws={"candidate": (0,)}, recorded={"t": RecordedSide(run, draws, **side)})  # type: ignore[arg-type]
+    other = Other("b", run, draws=(draws,), **side)  # type: ignore[arg-type]
+    return replace(FAMILY, draws={"candidate": (0,)}, others={"t": {"baseline": other}})
+
+
+def digests(*ids: str) -> frozenset[str]:
+    """Those of cases."""
+    return frozenset(built_digest(each) for each in evaluation(100).cases if each.id in ids)
 
 
 @pytest.mark.parametrize(
@@ -363,8 +370,7 @@ def test_what_an_evaluation_has_that_was_added_later_is_told():
     entries = enter_looks(store, family, "later", asked)
     assert (entries["u"].look.because, entries["t"].look.because) == (ADDED_LATER, "")
     assert looks_in_words(entries, 0.05) == [
-        "2 evaluations were added after others were weighed for this candidate: red may be wrong 0.11 times in 100 for "
-        "each"
+        "2 evaluations: added after others were weighed for this candidate, red may be wrong 0.11 times in 100"
     ]
     again = enter_looks(store, family, "again", asked)
     assert again["u"].look.because == ADDED_LATER
@@ -435,7 +441,7 @@ def test_what_is_left_of_a_recording_decides_nothing():
 @pytest.mark.parametrize("how", ["recorded again", "cases not recorded", "lines deleted"])
 def test_the_rest_of_recorded_draws_decides_nothing_however_it_comes_about(stored: Store, how: str):
     """Who has seen the scores could else keep the cases that went well."""
-    lost = frozenset(f"c{i}" for i in range(20))
+    lost = digests(*(f"c{i}" for i in range(20)))
     look(stored.looks, evaluation(100), recorded())
     asked, family = {
         "recorded again": (evaluation(100, first=20), recorded("another")),
@@ -457,7 +463,7 @@ def test_draws_of_a_baseline_that_was_asked_are_known_once_they_are_recorded():
 def test_a_recording_that_lacks_cases_takes_new_draws_of_the_candidate():
     memory = Memory()
     look(memory, evaluation(100), recorded())
-    lost = frozenset(f"c{i}" for i in range(20))
+    lost = digests(*(f"c{i}" for i in range(20)))
     entry = look(memory, evaluation(100), recorded("another", "0:1:9", unpaired=lost))
     assert (entry.undecided, entry.look.number) == ("", 2)
     assert entry.draws("candidate") != (0,)
@@ -482,7 +488,7 @@ def test_draws_that_another_run_began_since_are_gone_on_with():
     )
 
 
-JUDGED = replace(FAMILY, draws={"candidate": (0,), "baseline@1000000": (0,)}, judges={"j": (0,)})
+JUDGED = replace(FAMILY, draws={"candidate": (0,), "baseline@1000000": (0,), "j": (0,)})
 
 
 def judged(**changes: object) -> Evaluation:
@@ -507,7 +513,7 @@ def test_a_candidate_too_old_leaves_the_baseline_and_judges_their_draws():
     store = Memory()
     look(store, judged(), JUDGED)
     for night in (1, 2):
-        aged = replace(JUDGED, draws={"candidate": (10_000 * night,), "baseline@1000000": (0,)}, begin=begin_all)
+        aged = replace(JUDGED, draws={**JUDGED.draws, "candidate": (10_000 * night,)}, begin=begin_all)
         entry = look(store, judged(), aged)
         assert (entry.look.number, entry.look.because) == (1 + night, "drawn anew")
         assert (entry.draws("baseline"), entry.draws("j")) == ((0,), (0,))

@@ -147,7 +147,7 @@ def test_more_samples_are_a_second_look_that_says_its_price_before_and_after(noi
     assert (look(noisy)["number"], look(noisy)["because"]) == (2, because)
     assert look(noisy)["level"] == pytest.approx(0.0025)
     assert noisy.evaluation()["reason"].endswith(f"; second look ({because}): decided at 0.0025")
-    told = f"steelyard: test_it was weighed before for this candidate ({because}). Its second look may be wrong 0.25"
+    told = f"steelyard: test_it: weighed before for this candidate ({because}), its second look may be wrong 0.25"
     before_the_run = " ".join(second.stdout.lines).partition("test_it.py ")[0]
     assert told in before_the_run
     assert max(len(line) for line in second.stdout.lines if "second look" in line) <= 80

@@ -154,15 +154,6 @@ def test_versions_that_give_the_same_answers_again_are_refused(gate: Project) ->
     assert "two has a seed in its sampling" in result.stdout.str() + result.stderr.str()
 
 
-def test_the_first_counted_look_takes_nothing_that_was_seen(gate: Project) -> None:
-    """Who measures first, and weighs what came out well, would choose by what they saw."""
-    del gate.settings["candidates"]
-    gate.run("--candidate", "one")
-    gate.settings["candidates"] = "counted"
-    gate.run("--candidate", "one")
-    assert gate.report()["usage"]["model_calls"] == 240
-
-
 def test_an_anchor_that_is_moved_is_not_chosen_by_draws_that_were_seen(gate: Project) -> None:
     gate.versions["three"] = {"base": "good", "system": "three"}
     gate.run("--candidate", "three", "--baseline", "two")
