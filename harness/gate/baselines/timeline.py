@@ -20,7 +20,7 @@ from harness.decisions.questions import estimate, questions
 from harness.errors import SettingsError
 from harness.gate.baselines.promotion import ANCHOR
 from harness.gate.baselines.recording import FOLDER, Recording, parse_recording
-from harness.gate.history.runs import PART, WeighedVersion, stored_report
+from harness.gate.history.runs import WeighedVersion, stored_report
 from harness.gate.history.scores import Scores, Side, scores_of
 from harness.records import Estimate, Kind, Plan, Report, Role, Verdict, VerdictKind, Weighed, same_kind
 from harness.statistics.arrays import BoolArray, FloatArray, case_means
@@ -180,8 +180,7 @@ def _of_runs(store: Store, report_of: Callable[[str], Report | None]) -> dict[tu
     known: dict[tuple[str, int], _Known] = {}
     for run, role in itertools.product(store.gates(), reversed(get_args(Role))):
         entry: Any = run.spec.get(role)
-        is_shown = run.finished and PART not in run.spec
-        if is_shown and isinstance(entry, Mapping) and "fingerprint" in entry:
+        if run.finished and isinstance(entry, Mapping) and "fingerprint" in entry:
             key = entry["fingerprint"], int(entry.get("generation") or 0)
             each = known.setdefault(key, _Known(TimedVersion(entry["name"], key[0], run.created)))
             each.runs.append(WeighedVersion(run, role))

@@ -17,7 +17,6 @@ from harness.errors import SettingsError, StoreError
 from harness.gate.baselines.pairing import recorded_sides, sides_of_anchor
 from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.sealing import SEALED, closed_ids, sealed_ids
-from harness.gate.history.runs import PART
 from harness.gate.runs.missing import missing_notes
 from harness.gate.runs.notes import anchor_notes, specification
 from harness.gate.runs.run import Run, RunOptions
@@ -317,7 +316,7 @@ def _store_run(
     """Enter the run in the store: what it seals, and that the key opened this."""
     sealed = sealed_ids(options.evaluations)
     own: dict[str, Any] = {SEALED: {"evaluations": sealed, "seal": settings.seal}} if sealed else {}
-    own |= {PART: True} if options.evaluations and all(each.is_part for each in options.evaluations) else {}
+    own |= {"is_gate": False} if options.evaluations and all(each.is_part for each in options.evaluations) else {}
     store.begin_run(run_id, created, {**described, "n_evaluations": options.n_evaluations, **options.noted, **own})
     if sealed and not closed_ids(options.evaluations, settings):
         store.note_looked_at(run_id)

@@ -168,7 +168,6 @@ class Collection:
             noted={
                 **evaluation_notes((each, _source(keywords_of(item))) for item, each in self.evaluations.items()),
                 **commit_note(settings),
-                **({"is_gate": False} if "draw" in self._options() else {}),
             },
             evaluations=tuple(self.evaluations.values()),
             family=tuple(each for each, names in wanted.items() if can_have(home, version, frozenset(names))),
