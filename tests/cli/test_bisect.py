@@ -38,6 +38,8 @@ def test_registered_versions_are_a_range() -> None:
         ("main..main", "main..main has 1 version: a step lies between two or more."),
         ("models:/bot/3..2", "models:/bot/3..2 has 0 versions"),
         (".", ". has 0 versions"),
+        ("main...good", "'main...good' is no series"),
+        ("models:/bot/1..9", "has no ${CHECKPOINT}, which stands for each of models:/bot/1..9"),
     ],
 )
 def test_what_is_no_series_is_refused(folder: Path, run: Run, versions: str, message: str) -> None:
