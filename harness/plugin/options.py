@@ -76,7 +76,7 @@ def settings_of(config: pytest.Config) -> Settings:
     from harness.config.addresses import NO_TRACKING
     from harness.config.commits import with_commits
     from harness.config.settings import NO_BASELINE, check_setting
-    from harness.stages.hybrids import with_hybrids
+    from harness.stages.hybrids import with_hybrid
 
     start, folder = _search_start(config), config.invocation_params.dir
     settings = load_settings(start)
@@ -91,7 +91,8 @@ def settings_of(config: pytest.Config) -> Settings:
         given.setdefault("baseline", NO_BASELINE)
     if given.get("mlflow") == NO_TRACKING:  # logs nowhere; the registry of models stays where it is
         given = {**given, "mlflow": settings.mlflow, "is_tracked": False}
-    named = with_hybrids(replace(settings, **given))
+    named = replace(settings, **given)
+    named = with_hybrid(named, named.candidate or "")
     if named.baseline is None:  # alone, an anchor is a baseline
         named = replace(named, baseline=named.anchor)
     elif named.baseline == NO_BASELINE:

@@ -30,20 +30,10 @@ def test_a_step_that_does_nothing_is_no_half_of_a_pair() -> None:
     assert [pair.steps for pair in pairs if pair is not None] == []
 
 
-def test_the_candidate_without_the_step_tells_whether_a_loss_is_left() -> None:
-    whole = SimulatedPath(SHAPE, alone(prompt=0.2), (3,)).loss()
-    left = SimulatedPath(SHAPE, lambda steps: 0.2 * ("prompt" in steps) + 0.2 * (len(steps) > 2), (4,))
-    assert whole.rest is not None
-    assert not whole.rest.carries
-    assert (rest := left.loss().rest) is not None
-    assert rest.carries
-
-
 def test_a_single_step_that_differs_carries_the_whole_loss() -> None:
     path = SimulatedPath(SHAPE, alone(prompt=0.2), (5,))
     (loss,) = explain([("prompt",)], path.weigh, LEVEL)
     assert [each.steps for each in loss.carriers] == [("prompt",)]
-    assert loss.rest is None
 
 
 def test_hybrids_are_drawn_where_there_is_a_loss_alone_and_pairs_where_no_step_explains_it() -> None:
@@ -54,8 +44,7 @@ def test_hybrids_are_drawn_where_there_is_a_loss_alone_and_pairs_where_no_step_e
         path.loss()
     every = frozenset(UNITS)
     assert {every, frozenset[tuple[str, ...]]()} == set(nothing.drawn)
-    sizes: list[Swap] = [swap for swap in single.drawn if 1 < len(swap) < 4]
-    assert [every - {("prompt",)}] == sizes
+    assert [0, 1, 1, 1, 1, 4] == sorted(map(len, single.drawn))
     assert 4 + 4 < len([swap for swap in pair.drawn if swap]) <= 1 + 4 + 4 + 3
 
 
