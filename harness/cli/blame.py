@@ -9,6 +9,7 @@ import click
 from harness.cli.console import build_line, emit, open_store, place_option, say, shows
 from harness.errors import UsageError
 from harness.gate.history.blame import Blame, PathLoss, Trial
+from harness.records import Report
 from harness.reporting.shared.figures import bounds, digits, figure
 from harness.reporting.shared.names import row_names
 from harness.reporting.shared.text import Block
@@ -30,8 +31,8 @@ def _view(blame: Blame) -> Iterator[Block]:
             yield f"  {' and '.join(each.steps)}", _moved(loss, each), _shown(loss, each)
         if is_lost and not loss.carriers:
             yield ("  no step, and no pair that was tried, is shown to carry it: draw more, such as --samples 20",)
-    yield from ((f"{name} {why}",) for name, why in blame.left_out.items())
-    yield from ((f"not weighed: {name}: {why}",) for name, why in blame.unmeasured.items())
+    missing = {**blame.left_out, **blame.unmeasured}
+    yield from ((f"not weighed: {name}: {why}",) for name, why in missing.items())
     if not blame.losses:
         yield ("No loss to explain: no evaluation has scores of both that were drawn to the end.",)
     yield from (f"look  steelyard compare {name} {blame.baseline}" for name in blame.runs if "+" in name)
@@ -79,16 +80,16 @@ def blame(candidate: str, baseline: str, suite: tuple[str, ...], place: str | No
     search = Blame(settings, candidate, baseline)
     given = [*suite, "--baseline", baseline, *([f"--store={store_url(settings)}"] if place else [])]
 
-    def draw(name: str, ids: Collection[str]) -> str:
+    def draw(name: str, ids: Collection[str]) -> Report:
         tell(f"{len(search.runs) + 1} of at most {search.most_runs}: {name}")
         where = [f"{settings.root.resolve()}/{each}" for each in ids] or ["*"]
         report = measure([*given, "--candidate", name], {}, tell, where)
         if isinstance(report, str):
             raise UsageError(report)
-        return report.run_id
+        return report
 
     def tell(text: str) -> None:
-        say(text, err=True)
+        say((text,), err=True)
 
     search.cost, why = most_asked([*given, "--candidate", candidate])
     if why:

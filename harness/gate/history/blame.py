@@ -12,11 +12,10 @@ from harness.decisions.observations import Observations
 from harness.decisions.questions import Question, estimate, questions
 from harness.errors import SettingsError, UsageError
 from harness.gate.history.comparison import match
-from harness.gate.history.runs import WeighedVersion, run_of, stored_report
+from harness.gate.history.runs import WeighedVersion, run_of
 from harness.gate.history.scores import Side
-from harness.models.engine_creation import check_version
-from harness.models.version import is_built, load_version
-from harness.records import Difference
+from harness.models.version import is_built
+from harness.records import Difference, Report
 from harness.stages.build_state import BuildProgress
 from harness.stages.building import built, version_named
 from harness.stages.hybrids import Steps, differing, in_order, with_hybrid
@@ -171,7 +170,7 @@ class Blame:
         builds: what has to be built for: of the two, and of those that have one step of the other.
         cost: the most that one run asks.
         losses: of each metric; None while nothing is drawn.
-        left_out: hybrids that answer as the baseline does, or can't be, and why, by name.
+        left_out: hybrids that can't be built or drawn, and why, by name.
         unmeasured: evaluations that could not be weighed, or were broken off, and why.
         runs: the stored run of each hybrid that was measured, by its name.
 
@@ -188,7 +187,7 @@ class Blame:
         self.cost = ""
         self.losses: Sequence[PathLoss] | None = None
         self.left_out, self.unmeasured, self.runs = dict[str, str](), dict[str, str](), dict[str, str]()
-        self._settings, self._fingerprints, self._sides = settings, dict[str, str | None](), dict[str, Side]()
+        self._settings, self._sides = settings, dict[str, Side]()
         names = map(self._name, (frozenset(self.steps), frozenset(), *(frozenset([unit]) for unit in self.steps)))
         self.builds = [name for name in names if not is_built(version_named(with_hybrid(settings, name), name))]
 
@@ -202,12 +201,12 @@ class Blame:
         """What it came to."""
         return {name: value for name, value in vars(self).items() if name[0] != "_"}
 
-    def run(self, store: Store, draw: Callable[[str, Collection[str]], str], progress: BuildProgress) -> None:
+    def run(self, store: Store, draw: Callable[[str, Collection[str]], Report], progress: BuildProgress) -> None:
         """Explain the losses.
 
         Args:
-            draw: measures a version beside the baseline in these evaluations (all if none is named), and gives the id
-                of the stored run.
+            draw: measures a version beside the baseline in these evaluations (all if none is named); raises UsageError
+                where it can't.
         """
         self._store, self._draw, self._progress = store, draw, progress
         self.losses = explain(self.steps, self._weigh, 1 - self.confidence_level)
@@ -222,46 +221,35 @@ class Blame:
         return f"{base}+{'+'.join(in_order(*steps))}@{other}"
 
     def _weigh(self, ours: Swap, theirs: Swap, rows: Collection[Row]) -> Mapping[Row, Observations]:
-        """The scores of one hybrid beside another's; nothing where they answer alike, or one can't be."""
-        names, ids = [*map(self._name, (ours, theirs, frozenset()))], tuple(dict.fromkeys(each for each, _ in rows))
-        one, other, baseline = map(self._fingerprint, names)
-        if one == baseline:
-            self.left_out[names[0]] = f"answers as {self.baseline} does"
-        if one is None or other is None or one in (other, baseline):
+        """The scores of one hybrid beside another's, or beside the baseline's of its own run."""
+        name, ids = self._name(ours), tuple(dict.fromkeys(each for each, _ in rows))
+        first = self._measured(name, ids)
+        second = self._measured(self._name(theirs), ids) if theirs else first
+        if first is None or second is None:
             return {}
-        first = self._side(names[0], one, ids)
-        second = replace(first, weighed=replace(first.weighed, role="baseline"))
-        if other != baseline:
-            second = self._side(names[1], other, ids)
+        if not theirs:
+            second = replace(first, weighed=replace(first.weighed, role="baseline"))
         matched = match(self._store, first, second, ids or None)
         every = [(pair, metric) for pair in matched.pairs for metric in pair.metrics]
         weighed = {(pair.candidate.id, metric): pair.observed(metric) for pair, metric in every}
         for (identity, _), each in weighed.items():
             if why := "; ".join(each.errors) or each.stopped_at:
-                self.unmeasured[f"{identity} of {names[0]}"] = why
+                self.unmeasured[f"{identity} of {name}"] = why
         alone = "has no scores of both versions, each by itself"
         self.unmeasured |= dict.fromkeys((*matched.candidate_alone, *matched.against_others), alone)
         # Blocks of two runs are no pairs.
-        return {row: each for row, each in weighed.items() if other == baseline or not each.plan.in_blocks}
+        return {row: each for row, each in weighed.items() if not theirs or not each.plan.in_blocks}
 
-    def _side(self, name: str, fingerprint: str, ids: Collection[str]) -> Side:
-        if fingerprint not in self._sides:
-            self.runs[name] = self._draw(name, ids)
-            run = run_of(self._store, self.runs[name])
-            report = stored_report(self._store, run.run_id)
-            self._sides[fingerprint] = Side(WeighedVersion(run, "candidate"), report)
-        return self._sides[fingerprint]
-
-    def _fingerprint(self, name: str) -> str | None:
-        """The fingerprint of a version, which is built first; None for a hybrid that can't be."""
-        if name not in self._fingerprints:
-            settings = with_hybrid(self._settings, name)
+    def _measured(self, name: str, ids: Collection[str]) -> Side | None:
+        """A version with its scores, built and drawn when it is first asked for; None for a hybrid that can't be."""
+        if name not in self.runs and name not in self.left_out:
             try:
-                check_version(settings.version(name), settings.root)
-                made = built(settings, name, progress=self._progress)
-                self._fingerprints[name] = load_version(made, settings.root).fingerprint
+                built(with_hybrid(self._settings, name), name, progress=self._progress)
+                report = self._draw(name, ids)
+                weighed = WeighedVersion(run_of(self._store, report.run_id), "candidate")
+                self._sides[name], self.runs[name] = Side(weighed, report), report.run_id
             except UsageError as error:
-                if name in (self.candidate, self.baseline):
+                if name == self.candidate:
                     raise
-                self._fingerprints[name], self.left_out[name] = None, f"can't be: {error}"
-        return self._fingerprints[name]
+                self.left_out[name] = str(error)
+        return self._sides.get(name)

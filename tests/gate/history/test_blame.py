@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from harness.gate.history.blame import Swap, explain
+from harness.errors import UsageError
+from harness.gate.history.blame import Blame, Swap, explain
 from harness.gate.planning.simulation import observed
+from harness.records import Report
+from harness.store import Store
 from tests.bench.bench_blame import LEVEL, SCENES, SHAPE, UNITS, SimulatedPath, alone, named, path_of, together, tried
+from tests.config.settings_files import load
 from tests.decisions.observations import replace
+from tests.gate import stored
+from tests.gate.stored import Scored
 
 
 @pytest.mark.parametrize("scene", ["nothing lost", "prompt loses 0.20", "prompt and retrieval lose 0.10 each"])
@@ -44,7 +53,7 @@ def test_hybrids_are_drawn_where_there_is_a_loss_alone_and_pairs_where_no_step_e
         path.loss()
     every = frozenset(UNITS)
     assert {every, frozenset[tuple[str, ...]]()} == set(nothing.drawn)
-    assert [0, 1, 1, 1, 1, 4] == sorted(map(len, single.drawn))
+    assert sorted(map(len, single.drawn)) == [0, 1, 1, 1, 1, 4]
     assert 4 + 4 < len([swap for swap in pair.drawn if swap]) <= 1 + 4 + 4 + 3
 
 
@@ -75,6 +84,42 @@ def test_what_was_broken_off_is_left_out() -> None:
         return {("a", "score"): replace(scores, errors=("it broke",))}
 
     assert explain(UNITS, broken, LEVEL) == ()  # type: ignore[arg-type]
+
+
+def test_hybrids_that_cannot_be_and_evaluations_that_broke_are_named(tmp_path: Path, store: Store) -> None:
+    new = 'base = "old"\ndefault = "b"\nsystem = "Be quick."\nsampling = { temperature = 0.5 }'
+    settings = load(tmp_path, f'[models.old]\nengine = "scripted"\ndefault = "a"\n[models.new]\n{new}\n')
+    right, wrong = ({f"c{n}": [score] * 4 for n in range(40)} for score in (1.0, 0.0))
+    asked: list[tuple[str, list[str]]] = []
+
+    def draw(name: str, ids: Collection[str]) -> Report:
+        asked.append((name, [*ids]))
+        if "prompt" in name:
+            raise UsageError("it does not start")
+        own = wrong if name == "new" or "engine" in name else right
+        scored = Scored("t.py::t", own, right, rule={"margin": 0.05, "design": "fixed", "about": "suite"})
+        broke = Scored("t.py::u", {"c": [1.0]}, {"c": [1.0]}, rule={"errors": ("it broke",)})
+        names = {"candidate": name, "baseline": "old"}
+        return stored.run(store, name, scored, *([] if ids else [broke]), names=names).report
+
+    search = Blame(settings, "new", "old")
+    search.run(store, draw, lambda _: None)
+    assert search.steps == [("engine",), ("prompt",), ("sampling",)]
+    assert asked == [("new", []), *((f"old+{step}@new", ["t.py::t"]) for step in ("engine", "prompt", "sampling"))]
+    assert search.left_out == {"old+prompt@new": "it does not start"}
+    assert search.unmeasured == {"t.py::u of new": "it broke"}
+    assert (search.exit_code, [*search.as_json()["runs"]]) == (8, ["new", "old+engine@new", "old+sampling@new"])
+    (loss,) = search.losses or ()
+    assert [each.steps for each in loss.carriers] == [("engine",)]
+
+
+def test_a_candidate_that_cannot_be_drawn_is_refused(tmp_path: Path, store: Store) -> None:
+    def draw(name: str, ids: Collection[str]) -> Report:
+        raise UsageError("it does not start")
+
+    settings = load(tmp_path, '[models]\na = { engine = "scripted" }\nb = { engine = "scripted", default = "b" }\n')
+    with pytest.raises(UsageError, match="it does not start"):
+        Blame(settings, "a", "b").run(store, draw, lambda _: None)
 
 
 @pytest.mark.nightly
