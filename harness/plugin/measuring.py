@@ -51,21 +51,21 @@ def measure(
 
     began_s = time.monotonic()
     with TemporaryDirectory(prefix="steelyard-") as folder:
-        places = [part for each in wanted for part in ("--draw", each)]
+        places = [part for each in wanted for part in ("--measured", each)]
         done = _run(["-q", *arguments, *places, "--report-dir", folder], variables)
         if done.returncode in _ENDED and Path(folder, FILE_NAME).exists():
             report = read_report(Path(folder))
             usage, took = report.usage, duration(time.monotonic() - began_s)
             tell(f"  {plural(usage.model_calls, 'request')}, {usage.stored_samples:,} answers were stored, {took}")
             return report
-    return _why(done, arguments)
+    return _why(done)
 
 
 def most_asked(arguments: Sequence[str]) -> tuple[str, str]:
     """The most that such a session would ask, and why none can be; either is empty."""
-    done = _run([*arguments, "--draw", _ALL, "--collect-only"], {})
+    done = _run([*arguments, "--measured", _ALL, "--collect-only"], {})
     if done.returncode:
-        return "", _why(done, arguments)
+        return "", _why(done)
     asked = (line for line in done.stdout.splitlines() if " requests" in line)
     return next(asked, "nothing is left to ask").removeprefix("steelyard: "), ""
 
@@ -78,9 +78,9 @@ def _run(arguments: Sequence[str], variables: Mapping[str, str]) -> subprocess.C
     return subprocess.run(command, env=environment, stdin=nothing, capture_output=True, text=True, check=False)
 
 
-def _why(done: subprocess.CompletedProcess[str], arguments: Sequence[str]) -> str:
+def _why(done: subprocess.CompletedProcess[str]) -> str:
     if done.returncode == _NOTHING_RAN:
-        return f"No evaluation is left to draw: pytest {' '.join(arguments)}"
+        return "No evaluation is left to draw: name others, or widen -k and --case."
     written = done.stderr or done.stdout
     written = written[max(written.find("ERROR: "), 0) :]  # what others warned of before it says nothing of this
     text = " ".join(written.replace("ERROR: ", "").replace("steelyard: ", "").split())
@@ -92,7 +92,7 @@ def _why(done: subprocess.CompletedProcess[str], arguments: Sequence[str]) -> st
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Called once at start-up: the option that says what is drawn."""
-    parser.addoption("--draw", action="append", default=[], metavar="ID", help="draw this evaluation; *: every one")
+    parser.addoption("--measured", action="append", default=[], metavar="ID", help="draw this evaluation; *: every one")
 
 
 @pytest.hookimpl(trylast=True)
@@ -101,13 +101,13 @@ def pytest_configure(config: pytest.Config) -> None:
     collection = config.pluginmanager.get_plugin(COLLECTION)
     assert collection is not None
     with refusing():
-        collection.settings = replace(collection.settings, notify=None, trackers={}, is_tracked=False)
+        collection.settings = replace(collection.settings, anchor=None, notify=None, trackers={}, is_tracked=False)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Called with all items: those evaluations that are wanted stay, without what would decide them."""
-    kept, wanted = list[pytest.Item](), config.getoption("--draw")
+    kept, wanted = list[pytest.Item](), config.getoption("--measured")
     for item in filter(is_evaluation, items):
         if not {_ALL, f"{item.path.resolve()}::{item.nodeid.partition('::')[2]}"}.isdisjoint(wanted):
             kept.append(item)

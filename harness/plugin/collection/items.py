@@ -194,7 +194,7 @@ class Collection:
         parts = [f"at most {most.n_requests:,} requests"]
         if most.n_requests:
             parts += [f"at most {amount(most.cost)}"] if most.cost is not None else []
-            parts += [f"some {duration(most.wall_s, whole=True)}"] if most.wall_s is not None else []
+            parts += [f"some {duration(most.wall_s, whole=True)}"] if (most.wall_s or 0) >= 1 else []
         stored = f"; {most.n_stored:,} answers are stored" if most.n_stored else ""
         return [f"{', '.join(parts)}{stored}"] if most.n_requests or most.n_stored else []
 
@@ -307,7 +307,7 @@ class Collection:
         from harness.gate.evaluations.resemblance import find_copies
 
         selected = select_cases(cases, self._config.getoption("case") or "*")
-        is_part = len(selected) < len(cases) or "draw" in self._options()
+        is_part = len(selected) < len(cases) or "measured" in self._options()
         plan = with_design(plan, len(selected), self.settings.confidence_level)
         check_evaluation(plan, selected, where=item.nodeid, is_part=is_part)
         # A body that reads an `id` may ask about it: then no field tells what it asks.
@@ -319,7 +319,7 @@ class Collection:
 
     def _options(self) -> list[str]:
         """List the options of plans that the command line gives."""
-        return [name for name in ("samples", "for_baseline", "draw") if self._config.getoption(name, None)]
+        return [name for name in ("samples", "for_baseline", "measured") if self._config.getoption(name, None)]
 
     def _id(self, node: str, path: Path) -> str:
         """pytest's id with the path from the project's folder, wherever pytest has its root."""
