@@ -30,14 +30,10 @@ def _view(search: Bisection) -> Iterator[Block]:
     places = f"the first worse one is among {len(search.possible)} of {len(search.versions) - 1}; {wrong}"
     yield "outcome", search.outcome if search.exit_code else places
     yield from (("       ", name) for name in search.possible)
-    if search.between:
-        yield "spread ", f"{search.between} is like neither end: search before it and after it"
     yield "scores ", f"{search.good:.3f} at first, {search.bad:.3f} at last, over {plural(search.n_cases, 'case')}"
     n_distinct = plural(len({*search.fingerprints.values()}), "version")
     yield "samples", f"{search.n_samples:,} of {n_distinct}; {search.n_drawn:,} drawn now"
     yield from (("skipped", f"{name}: {why}") for name, why in search.skipped.items())
-    if search.rounds_needed:
-        yield "needs  ", f"some {search.rounds_needed:,} samples of each case of both ends, if the drop is as seen"
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

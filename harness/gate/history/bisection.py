@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -19,8 +18,6 @@ from harness.store import Store
 
 _MOST_TIMES = 3
 """As many samples as told the ends apart, so many times, tell any version between them, if it is like one of them."""
-_SPARE = 0.5
-"""Of what is uncertain of a drop: one that is larger by so much than the one seen is still in sight."""
 
 
 class Measured(NamedTuple):
@@ -63,8 +60,6 @@ class Bisection:
         outcome: "found" where `possible` misses the first worse version with a chance of at most 1 - confidence_level,
             if there is one step; else why it is not known.
         good, bad: the mean scores of both ends.
-        between: a version that is like neither end, by far more samples than told these apart.
-        rounds_needed: samples of each case of both ends that would show a drop like the one seen.
     """
 
     versions: list[str]
@@ -82,8 +77,6 @@ class Bisection:
     n_drawn: int = 0
     fingerprints: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
-    between: str | None = None
-    rounds_needed: int | None = None
     _scores: dict[str, FloatArray] = field(default_factory=dict)  # by fingerprint
     _repeats: bool = False
     _cases: list[tuple[str, str]] = field(default_factory=list)
@@ -112,14 +105,13 @@ class Bisection:
             good, bad = map(self._of, ends.values())
             search = StepSearch(good, bad, len(self.versions), self.confidence_level)
             self.good, self.bad = search.good, search.bad
-            self.rounds_needed = None if search.is_shown or search.drop <= 0 else math.ceil(search.rounds_needed())
             self.tell(f"{ends['good']}: {self.good:.3f}; {ends['bad']}: {self.bad:.3f}")
             if len({*self.fingerprints.values()}) == 1:
                 self.outcome = "the first and the last are the same version"
             elif search.is_shown:
                 self.outcome = self._narrow(search)
                 self.possible = [self.versions[place] for place in np.flatnonzero(search.possible)]
-            elif search.rounds_needed(_SPARE) * 2 * self.n_cases > self.most:
+            elif search.rounds_needed * 2 * self.n_cases > self.most:
                 self.outcome = "no loss in sight: what there may be takes more samples than are allowed"
             elif self._repeats or self._is_over(2 * max(self.first, good.shape[1] // 2)):
                 self.outcome = "the last is not shown to be worse than the first"
@@ -144,8 +136,7 @@ class Bisection:
                 search.add(own, scores, n_new)
             self.tell(f"{name}: {scores.mean():.3f}; {search.possible.sum()} of {len(names) - 1} are left")
             if search.possible.sum() > 1 and scores.shape[1] > _MOST_TIMES * self._of(names[0]).shape[1]:
-                self.between = name
-                return "no single step"
+                return f"no single step: {name} is like neither end; search before it and after it"
         return "found" if search.possible.any() else "no single step"
 
     def _of(self, version: str) -> FloatArray:

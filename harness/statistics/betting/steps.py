@@ -104,10 +104,11 @@ class StepSearch:
         """True if the last version is shown to be worse, by enough that those in between can be told."""
         return self.width >= _APART * self.drop > 0
 
-    def rounds_needed(self, spare: float = 0.0) -> float:
-        """The rounds of both ends that would show the drop seen, or one larger by this share of what is uncertain."""
+    @property
+    def rounds_needed(self) -> float:
+        """The rounds of both ends that would show the drop seen, if it is larger by half of what is uncertain of it."""
         uncertain = self.drop - self.width
-        drop = self.drop + spare * uncertain
+        drop = self.drop + uncertain / 2
         return self._n_rounds * (uncertain / (1 - _APART) / drop) ** 2 if drop > 0 else math.inf
 
     @property

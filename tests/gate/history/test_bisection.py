@@ -54,8 +54,6 @@ def test_ends_that_are_alike_are_not_bisected() -> None:
     less = bisected(stepped(GOOD, 12, 7, 0.12), (86,), most=2_000)
     assert (less.outcome, less.possible) == ("the last is not shown to be worse than the first", [])
     assert less.good > less.bad
-    assert less.rounds_needed is not None
-    assert less.rounds_needed > 50
 
 
 @pytest.mark.parametrize("drop", [0.0, -0.1])
@@ -68,9 +66,10 @@ def test_it_ends_early_where_no_loss_is_in_sight(drop: float) -> None:
 def test_a_decline_that_is_spread_is_told() -> None:
     shares = np.linspace(0, 1, 13)[:, np.newaxis]
     search = bisected((1 - shares) * GOOD + shares * stepped(GOOD, 2, 1, 0.4)[1], (87,))
-    assert (search.outcome, search.exit_code) == ("no single step", 8)
-    assert search.between is not None
-    assert 4 <= int(search.between) <= 8
+    assert search.outcome in {
+        f"no single step: {n} is like neither end; search before it and after it" for n in range(4, 9)
+    }
+    assert search.exit_code == 8
 
 
 def test_it_stops_where_the_samples_are_spent() -> None:
