@@ -56,7 +56,7 @@ class PathLoss:
     Attributes:
         id: of the evaluation.
         whole: all steps, which are the candidate; it carries a loss where one is shown.
-        steps: each by itself, but those that change nothing or can't be swapped.
+        steps: each by itself, but those that could not be measured.
         pair: the pair that is shown to carry it together, where no single step is.
     """
 
