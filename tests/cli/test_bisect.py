@@ -44,7 +44,7 @@ def test_registered_versions_are_a_range() -> None:
 )
 def test_what_is_no_series_is_refused(folder: Path, run: Run, versions: str, message: str) -> None:
     commit_all(folder)
-    result = run("bisect", versions, "suites")
+    result = run("bisect", versions, "suites", "-k", "orders")
     assert result.exit_code == 4
     assert message in result.stderr
 
