@@ -40,10 +40,10 @@ def differing(candidate: VersionSettings, baseline: VersionSettings) -> list[Ste
         ("data", "adapter"): len(one["adapter"]) != len(two["adapter"]),
         ("weights", "corpus", "student", "data", "adapter"): "adapter" in ready,
     }
-    units = [(name,) for name in PATH if _plain(one[name]) != _plain(two[name])]
+    units: list[Steps] = [(name,) for name in PATH if _plain(one[name]) != _plain(two[name])]
     for group in (group for group, is_bound in bound.items() if is_bound):
         together = [unit for unit in units if {*unit} & {*group}]
-        units = [*(unit for unit in units if unit not in together), *filter(None, [in_order(*together)])]
+        units = [unit for unit in units if unit not in together] + ([in_order(*together)] if together else [])
     return sorted(units, key=lambda unit: PATH.index(unit[0]))
 
 

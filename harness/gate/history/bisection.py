@@ -33,9 +33,9 @@ class Measured(NamedTuple):
 
 def measured(store: Store, report: Report) -> Measured | str:
     """The scores that a run gave, the mean over the metrics that are weighed by one; or what went wrong in it."""
-    for each in report.evaluations:
-        if wrong := (*each.errors, *filter(None, [each.stopped_at])):
-            return f"{each.id}: {wrong[0]}"
+    wrong = [f"{each.id}: {why}" for each in report.evaluations for why in (*each.errors, each.stopped_at) if why]
+    if wrong:
+        return wrong[0]
     rows: dict[tuple[str, str], FloatArray] = {}
     side = Side(WeighedVersion(run_of(store, report.run_id), "candidate"), report)
     entries = [each for each in report.evaluations if each.weighed_by == "mean"]

@@ -194,7 +194,7 @@ class Collection:
         parts = [f"at most {most.n_requests:,} requests"]
         if most.n_requests:
             parts += [f"at most {amount(most.cost)}"] if most.cost is not None else []
-            parts += [f"some {duration(most.wall_s, whole=True)}"] if (most.wall_s or 0) >= 1 else []
+            parts += [f"some {duration(most.wall_s, whole=True)}"] if most.wall_s and most.wall_s >= 1 else []
         stored = f"; {most.n_stored:,} answers are stored" if most.n_stored else ""
         return [f"{', '.join(parts)}{stored}"] if most.n_requests or most.n_stored else []
 
