@@ -76,16 +76,6 @@ def test_a_loss_within_the_margin_is_none() -> None:
     assert not path.loss().whole.carries
 
 
-def test_what_was_broken_off_is_left_out() -> None:
-    path = SimulatedPath(SHAPE, alone(prompt=0.2), (9,))
-
-    def broken(ours: Swap, theirs: Swap, _: object) -> dict[tuple[str, str], object]:
-        scores = observed(SHAPE, path.scores(ours), path.scores(theirs))
-        return {("a", "score"): replace(scores, errors=("it broke",))}
-
-    assert explain(UNITS, broken, LEVEL) == ()  # type: ignore[arg-type]
-
-
 def test_hybrids_that_cannot_be_and_evaluations_that_broke_are_named(tmp_path: Path, store: Store) -> None:
     new = 'base = "old"\ndefault = "b"\nsystem = "Be quick."\nsampling = { temperature = 0.5 }'
     settings = load(tmp_path, f'[models.old]\nengine = "scripted"\ndefault = "a"\n[models.new]\n{new}\n')
