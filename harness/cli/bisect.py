@@ -15,7 +15,7 @@ from harness.config.versions import GIT, REGISTERED
 from harness.errors import SettingsError
 from harness.reporting.shared.figures import plural
 from harness.reporting.shared.text import Block
-from harness.store.location import settings_with_store
+from harness.store.location import settings_with_store, store_url
 
 if TYPE_CHECKING:
     from harness.gate.history.bisection import Bisection, Measured
@@ -30,14 +30,10 @@ def _view(search: Bisection) -> Iterator[Block]:
     places = f"the first worse one is among {len(search.possible)} of {len(search.versions) - 1}; {wrong}"
     yield "outcome", search.outcome if search.exit_code else places
     yield from (("       ", name) for name in search.possible)
-    if search.between:
-        yield "spread ", f"{search.between} is like neither end: search before it and after it"
     yield "scores ", f"{search.good:.3f} at first, {search.bad:.3f} at last, over {plural(search.n_cases, 'case')}"
-    n_distinct, cost = len({*search.fingerprints.values()}), "" if search.cost is None else f", for {search.cost:.4g}"
-    yield "samples", f"{search.n_samples:,} of {plural(n_distinct, 'version')}; {search.n_drawn:,} drawn now{cost}"
+    n_distinct = plural(len({*search.fingerprints.values()}), "version")
+    yield "samples", f"{search.n_samples:,} of {n_distinct}; {search.n_drawn:,} drawn now"
     yield from (("skipped", f"{name}: {why}") for name, why in search.skipped.items())
-    if search.rounds_needed:
-        yield "needs  ", f"some {search.rounds_needed:,} samples of each case of both ends, if the drop is as seen"
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
@@ -53,9 +49,8 @@ def _series(text: str) -> dict[str, tuple[list[str], dict[str, str]]]:
     elif (folder := Path(text).resolve()).is_dir():
         paths = [path for path in folder.iterdir() if re.search(r"\d", path.name)]
         series = {path.name: ([], {CHECKPOINT: str(path)}) for path in sorted(paths, key=_natural)}
-    elif ".." in text:
-        good, _, bad = text.partition("..")
-        commits = Repository(Path.cwd(), text).series(good, bad or "HEAD")
+    elif ends := re.fullmatch(r"(.*[^.])\.\.([^.].*|)", text):
+        commits = Repository(Path.cwd(), text).series(ends[1], ends[2] or "HEAD")
         series = {f"{commit[:12]} {about}": (["--candidate", GIT + commit], {}) for commit, about in commits}
     else:
         raise SettingsError(f"{text!r} is no series: write GOOD..BAD, a FOLDER of checkpoints or models:/NAME/1..9.")
@@ -64,16 +59,15 @@ def _series(text: str) -> dict[str, tuple[list[str], dict[str, str]]]:
     return series
 
 
-@click.command()
+@click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("versions")
-@click.argument("suite", nargs=-1, required=True)
+@click.argument("suite", nargs=-1, required=True, type=click.UNPROCESSED, metavar="SUITE [PYTEST OPTION]...")
 @place_option
-@click.option("-k", "keyword", metavar="EXPRESSION", help="Only evaluations that match, as pytest has it.")
 @click.option("--samples", metavar="N", type=click.IntRange(1), help="Of a case of a version, at first.  [default: 5]")
 @click.option("--max-samples", metavar="N", type=click.IntRange(1), default=_MOST, show_default=True, help="Of all.")
 @shows(_view)
 def bisect(
-    versions: str, suite: tuple[str, ...], place: str | None, keyword: str | None, samples: int | None, max_samples: int
+    versions: str, suite: tuple[str, ...], place: str | None, samples: int | None, max_samples: int
 ) -> Bisection:
     """Find which of VERSIONS made SUITE worse: a set of them that misses it at most 5 times in 100.
 
@@ -93,11 +87,16 @@ def bisect(
     from harness.plugin.measuring import measure
 
     settings, series = settings_with_store(place), _series(versions)
-    given = [*suite, *(["--store", str(settings.store)] if place else []), *(["-k", keyword] if keyword else [])]
+    written = settings.source.read_text("utf-8") if settings.source else ""
+    if any(variables for _, variables in series.values()) and f"${{{CHECKPOINT}" not in written:
+        what = f'a version there needs weights = "${{{CHECKPOINT}}}"'
+        raise SettingsError(f"{settings.place} has no ${{{CHECKPOINT}}}, which stands for each of {versions}: {what}.")
+
+    given = [*suite, "--for-baseline", *([f"--store={store_url(settings)}"] if place else [])]
 
     def ask(name: str, n_samples: int) -> Measured | str:
         arguments, variables = series[name]
-        report = measure([*given, *arguments, "--for-baseline", "--samples", str(n_samples)], variables, tell)
+        report = measure([*given, *arguments, "--samples", str(n_samples)], variables, tell)
         if isinstance(report, str):
             return report
         with open_store(settings) as store:

@@ -2,52 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator
 
 import click
 
 from harness.cli.console import build_line, emit, open_store, place_option, say, shows
 from harness.errors import UsageError
-from harness.gate.history.blame import PathLoss, Trial, explain
-from harness.gate.history.measured_path import MeasuredPath
+from harness.gate.history.blame import Blame, PathLoss, Trial
+from harness.records import Report
 from harness.reporting.shared.figures import bounds, digits, figure
 from harness.reporting.shared.names import row_names
 from harness.reporting.shared.text import Block
-from harness.stages.hybrids import Steps
 from harness.store import store_url
 from harness.store.location import settings_with_store
-
-
-@dataclass(frozen=True, slots=True)
-class Blame:
-    """The steps that carry the losses of a candidate.
-
-    Attributes:
-        steps: in which the two versions differ; those that are swapped together are one.
-        cost: the most that one version asks; `most_runs` is how many are measured at most, `builds` those built before.
-        losses: of each metric; None with --plan, before anything is drawn.
-        left_out: hybrids that were not measured, and why; `runs` has the stored run of each that was.
-        unmeasured: evaluations that could not be weighed, and why.
-    """
-
-    candidate: str
-    baseline: str
-    confidence_level: float
-    steps: Sequence[Steps]
-    most_runs: int
-    builds: Sequence[str]
-    cost: str
-    losses: Sequence[PathLoss] | None = None
-    left_out: Mapping[str, str] = field(default_factory=dict)
-    unmeasured: Mapping[str, str] = field(default_factory=dict)
-    runs: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def exit_code(self) -> int:
-        """0 where each loss is explained, 8 where one is not, or may be there and was not measured."""
-        unexplained = any(each.whole.carries and not each.carriers for each in self.losses or ())
-        return 8 if unexplained or self.unmeasured else 0
 
 
 def _view(blame: Blame) -> Iterator[Block]:
@@ -55,46 +22,34 @@ def _view(blame: Blame) -> Iterator[Block]:
         yield "steps", ", ".join(map(" and ".join, blame.steps))
         yield "runs", f"{blame.most_runs:,} at most for a loss, 1 where there is none"
         yield "cost", f"of each run: {blame.cost}"
-        yield "builds", ", ".join(blame.builds) or "none"
+        yield "builds", f"for {', '.join(blame.builds)}" if blame.builds else "none"
         return
     for name, loss in zip(row_names(blame.losses), blame.losses, strict=True):
-        yield (f"{name}: {_moved(loss, loss.whole)}{'' if loss.whole.carries else ': no loss to explain'}",)
-        yield from (("  ", line) for line in _reasons(loss) if loss.whole.carries)
-    yield from ((f"{name} {why}",) for name, why in blame.left_out.items())
-    yield from ((f"not weighed: {name}: {why}",) for name, why in blame.unmeasured.items())
+        is_lost, trials = loss.whole.carries, [*loss.steps, *filter(None, [loss.pair])]
+        yield (f"{name}: {_moved(loss, loss.whole)}{'' if is_lost else ': no loss to explain'}",)
+        for each in trials if is_lost else ():
+            yield f"  {' and '.join(each.steps)}", _moved(loss, each), _shown(loss, each)
+        if is_lost and not loss.carriers:
+            yield ("  no step, and no pair that was tried, is shown to carry it: draw more, such as --samples 20",)
+    missing = {**blame.left_out, **blame.unmeasured}
+    yield from ((f"not weighed: {name}: {why}",) for name, why in missing.items())
     if not blame.losses:
         yield ("No loss to explain: no evaluation has scores of both that were drawn to the end.",)
     yield from (f"look  steelyard compare {name} {blame.baseline}" for name in blame.runs if "+" in name)
 
 
-def _reasons(loss: PathLoss) -> Iterator[str]:
-    """Say which steps carry a loss, which are shown to carry none, and what is left without them."""
-    for each in loss.carriers:
-        what, alone = " and ".join(each.steps), f"with the candidate's {' and '.join(each.steps)} alone"
-        shown = f"no single step: {what} together" if each is loss.pair else f"{what} carries it"
-        yield f"{shown}: {_moved(loss, each, alone)}"
-    if not loss.carriers:
-        yield "not decided: no step, and no pair that was tried, is shown to carry it. Draw more, such as --samples 20"
-    sign, none = (1 if loss.higher_is_better else -1), dict[str, float]()
-    for each in loss.steps:
-        lowest = each.difference.low if sign > 0 else -each.difference.high
-        if not each.carries and lowest > -loss.margin:
-            none[" and ".join(each.steps)] = lowest
-        elif not each.carries:
-            yield f"{' and '.join(each.steps)}: not decided by itself: {_moved(loss, each)}"
-    if none:
-        least = figure(sign * min(none.values()), digits(none.values()), signed=True)
-        yield f"{', '.join(none)}: no loss shown (each better than {least})"
-    if loss.rest is not None:
-        left = "a loss is left that is not explained" if loss.rest.carries else "no loss is shown to be left"
-        yield f"without it: {_moved(loss, loss.rest)}: {left}"
-
-
-def _moved(loss: PathLoss, trial: Trial, how: str = "") -> str:
+def _moved(loss: PathLoss, trial: Trial) -> str:
     low, high = trial.difference.low, trial.difference.high
     places = digits([loss.baseline, trial.value], [low, high])
     means = f"{figure(loss.baseline, places)} -> {figure(trial.value, places)}"
-    return f"{' '.join(filter(None, [means, how]))} ({bounds(low, high, places, signed=True)})"
+    return f"{means} ({bounds(low, high, places, signed=True)})"
+
+
+def _shown(loss: PathLoss, trial: Trial) -> str:
+    lowest = trial.difference.low if loss.higher_is_better else -trial.difference.high
+    if trial.carries:
+        return "carry it together alone" if trial is loss.pair else "carries it"
+    return "no loss shown" if lowest > -loss.margin else "not decided"
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -122,25 +77,25 @@ def blame(candidate: str, baseline: str, suite: tuple[str, ...], place: str | No
     from harness.plugin.measuring import measure, most_asked
 
     settings = settings_with_store(place)
-    given = [*suite, "--baseline", baseline]
-    given += [] if place is None else ["--store", store_url(settings)]
+    search = Blame(settings, candidate, baseline)
+    given = [*suite, "--baseline", baseline, *([f"--store={store_url(settings)}"] if place else [])]
 
-    def draw(name: str, ids: Collection[str]) -> str:
-        say(f"{len(path.runs) + 1} of at most {path.most_runs}: {name}", err=True)
+    def draw(name: str, ids: Collection[str]) -> Report:
+        tell(f"{len(search.runs) + 1} of at most {search.most_runs}: {name}")
         where = [f"{settings.root.resolve()}/{each}" for each in ids] or ["*"]
-        report = measure([*given, "--candidate", name], {}, lambda text: say(text, err=True), where)
+        report = measure([*given, "--candidate", name], {}, tell, where)
         if isinstance(report, str):
             raise UsageError(report)
-        return report.run_id
+        return report
 
-    with open_store(settings, "make") as store, build_line() as line:
-        path = MeasuredPath(settings, store, (candidate, baseline), draw, line.show)
-        (cost, why), level = most_asked([*given, "--candidate", candidate]), settings.confidence_level
-        if why:
-            raise UsageError(why)
-        planned = Blame(candidate, baseline, level, path.units, path.most_runs, path.to_build(), cost)
-        if is_plan:
-            return planned
-        emit(planned, _view, err=True)
-        losses = explain(path.units, path.weigh, 1 - level)
-    return replace(planned, losses=losses, left_out=path.left_out, unmeasured=path.unmeasured, runs=path.runs)
+    def tell(text: str) -> None:
+        say((text,), err=True)
+
+    search.cost, why = most_asked([*given, "--candidate", candidate])
+    if why:
+        raise UsageError(why)
+    if not is_plan:
+        emit(search, _view, err=True)
+        with open_store(settings, "make") as store, build_line() as line:
+            search.run(store, draw, line.show)
+    return search

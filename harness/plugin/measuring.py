@@ -58,14 +58,14 @@ def measure(
             usage, took = report.usage, duration(time.monotonic() - began_s)
             tell(f"  {plural(usage.model_calls, 'request')}, {usage.stored_samples:,} answers were stored, {took}")
             return report
-    return _why(done, arguments)
+    return _why(done)
 
 
 def most_asked(arguments: Sequence[str]) -> tuple[str, str]:
     """The most that such a session would ask, and why none can be; either is empty."""
     done = _run([*arguments, "--measured", _ALL, "--collect-only"], {})
     if done.returncode:
-        return "", _why(done, arguments)
+        return "", _why(done)
     asked = (line for line in done.stdout.splitlines() if " requests" in line)
     return next(asked, "nothing is left to ask").removeprefix("steelyard: "), ""
 
@@ -78,9 +78,9 @@ def _run(arguments: Sequence[str], variables: Mapping[str, str]) -> subprocess.C
     return subprocess.run(command, env=environment, stdin=nothing, capture_output=True, text=True, check=False)
 
 
-def _why(done: subprocess.CompletedProcess[str], arguments: Sequence[str]) -> str:
+def _why(done: subprocess.CompletedProcess[str]) -> str:
     if done.returncode == _NOTHING_RAN:
-        return f"No evaluation is left to draw: pytest {' '.join(arguments)}"
+        return "No evaluation is left to draw: name others, or widen -k and --case."
     written = done.stderr or done.stdout
     written = written[max(written.find("ERROR: "), 0) :]  # what others warned of before it says nothing of this
     text = " ".join(written.replace("ERROR: ", "").replace("steelyard: ", "").split())
@@ -101,7 +101,7 @@ def pytest_configure(config: pytest.Config) -> None:
     collection = config.pluginmanager.get_plugin(COLLECTION)
     assert collection is not None
     with refusing():
-        collection.settings = replace(collection.settings, notify=None, trackers={}, is_tracked=False)
+        collection.settings = replace(collection.settings, anchor=None, notify=None, trackers={}, is_tracked=False)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -85,7 +85,7 @@ def settings_of(config: pytest.Config) -> Settings:
     from harness.config.commits import with_commits
     from harness.config.roles import with_roles
     from harness.config.settings import NO_BASELINE, check_setting
-    from harness.stages.hybrids import with_hybrids
+    from harness.stages.hybrids import with_hybrid
 
     start, folder = _search_start(config), config.invocation_params.dir
     settings = load_settings(start)
@@ -100,7 +100,8 @@ def settings_of(config: pytest.Config) -> Settings:
         given.setdefault("baseline", NO_BASELINE)
     if given.get("mlflow") == NO_TRACKING:  # logs nowhere; the registry of models stays where it is
         given = {**given, "mlflow": settings.mlflow, "is_tracked": False}
-    return with_commits(with_roles(with_hybrids(replace(settings, **given))), settings.candidate)
+    named = replace(settings, **given)
+    return with_commits(with_roles(with_hybrid(named, named.candidate or "")), settings.candidate)
 
 
 def run_options(config: pytest.Config, known: RunOptions) -> RunOptions:

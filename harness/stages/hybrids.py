@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -19,8 +20,9 @@ PATH = (*_MODEL, "prompt", "retrieval", "context", "sampling")
 """The steps of a path, the first made first. A student is taught on a `corpus`, an adapter on `data`."""
 Steps = tuple[str, ...]
 """Steps that are swapped together, in the order of the path."""
-_TAUGHT = {"student": ("distilled", "corpus"), "adapter": ("adapter", "data")}
+_TAUGHT = {"distilled": ("student", "corpus"), "adapter": ("adapter", "data")}
 _OPTIONS = {"weights": ("weights", "tokenizer", "drop_layers"), "quantization": ("quantized",)}
+_FIELDS = {"engine": ("engine", "revision", "max_age_s", "registry"), "prompt": ("system", "template")}
 
 
 def differing(candidate: VersionSettings, baseline: VersionSettings) -> list[Steps]:
@@ -29,51 +31,50 @@ def differing(candidate: VersionSettings, baseline: VersionSettings) -> list[Ste
     An adapter or a student that was trained elsewhere fits the weights that it was trained on, and settings of a model
     fit its engine. What is trained or rounded here is built anew on what a hybrid has before it.
     """
-    parts = _parts(candidate), _parts(baseline)
-    counts = [[sum(step.kind == kind for step in each.steps) for kind in STEPS] for each in (candidate, baseline)]
+    one, two = _parts(candidate), _parts(baseline)
     every = (*candidate.steps, *baseline.steps)
     ready = {each.kind for each in every if any(getattr(each.settings, name, None) for name in ("weights", "folder"))}
-    bound = [set(_MODEL)] if candidate.engine != baseline.engine else []
-    bound += [{"weights", "corpus", "student"}] if counts[0][0] != counts[1][0] or "distilled" in ready else []
-    bound += [{"data", "adapter"}] if counts[0][1] != counts[1][1] else []
-    bound += [{"weights", "corpus", "student", "data", "adapter"}] if "adapter" in ready else []
-    units = [{name} for name in PATH if _plain(parts[0][name]) != _plain(parts[1][name])]
-    for group in bound:
-        together = [unit for unit in units if unit & group]
-        units = [unit for unit in units if unit not in together] + ([set().union(*together)] if together else [])
-    return sorted((in_order(unit) for unit in units), key=lambda unit: PATH.index(unit[0]))
+    bound = {
+        _MODEL: candidate.engine != baseline.engine,
+        ("weights", "corpus", "student"): len(one["student"]) != len(two["student"]) or "distilled" in ready,
+        ("data", "adapter"): len(one["adapter"]) != len(two["adapter"]),
+        ("weights", "corpus", "student", "data", "adapter"): "adapter" in ready,
+    }
+    units: list[Steps] = [(name,) for name in PATH if _plain(one[name]) != _plain(two[name])]
+    for group in (group for group, is_bound in bound.items() if is_bound):
+        together = [unit for unit in units if {*unit} & {*group}]
+        units = [unit for unit in units if unit not in together] + ([in_order(*together)] if together else [])
+    return sorted(units, key=lambda unit: PATH.index(unit[0]))
 
 
-def in_order(*units: set[str] | Steps) -> Steps:
+def in_order(*units: Collection[str]) -> Steps:
     """The steps of some units in the order of the path."""
     return tuple(name for name in PATH if any(name in unit for unit in units))
 
 
-def with_hybrids(settings: Settings) -> Settings:
-    """The settings with the hybrid that `candidate` names, if it names one; it is made when it is asked for."""
-    name = settings.candidate or ""
+def with_hybrid(settings: Settings, name: str) -> Settings:
+    """The settings with the hybrid of this name, if it is the name of one; it is made when it is asked for."""
     if name in settings.versions or (named := _NAME.fullmatch(name)) is None:
         return settings
-    base, steps, other = named[1], tuple(named[2].split("+")), named[3]
 
     def read(asked: str) -> VersionSettings:
-        return _hybrid(settings, name, base, steps, other) if asked == name else settings.versions[asked]
+        return _hybrid(settings, name, *named.groups()) if asked == name else settings.versions[asked]
 
     return replace(settings, versions=WhenAsked([*settings.versions, name], read))
 
 
-def _hybrid(settings: Settings, name: str, base: str, steps: Steps, other: str) -> VersionSettings:
-    one, two = settings.version(base), settings.version(other)
+def _hybrid(settings: Settings, name: str, base: str, swapped: str, other: str) -> VersionSettings:
+    one, two, steps = settings.version(base), settings.version(other), swapped.split("+")
     units = differing(one, two)
     for step in steps:
-        if not any(step in unit and set(unit) <= set(steps) for unit in units):
+        if not any(step in unit and {*unit} <= {*steps} for unit in units):
             known = ", ".join("+".join(unit) for unit in units) or "no step"
             raise SettingsError(f"{name}: {step!r} can't be swapped so. {base} and {other} differ in {known}.")
     parts = _parts(one), _parts(two)
     part = {each: parts[each in steps][each] for each in PATH}
     trained = [
         replace(step, settings=replace(step.settings, data=data))
-        for kind, (_, source) in _TAUGHT.items()
+        for kind, source in _TAUGHT.values()
         for step, data in zip(part[kind], part[source], strict=True)
     ]
     kept, options = part["engine"]
@@ -94,23 +95,18 @@ def _parts(version: VersionSettings) -> dict[str, Any]:
     """Return what a version has of each step of the path."""
     if version.engine == CORPUS:
         raise SettingsError(f"{version.name!r} is a corpus: its path has no steps. Name models that were taught on it.")
-    trained = [step.kind for step in version.steps if step.kind in ("distilled", "adapter")]
-    if trained != sorted(trained, reverse=True):
-        raise SettingsError(f"{version.name!r} has an adapter before it is distilled: its path can't be taken apart.")
-    options = {key: value for key, value in version.engine_options.items() if not isinstance(value, Unbuilt)}
     parts: dict[str, Any] = {kind: [step for step in version.steps if step.kind == kind] for kind in STEPS}
-    for name, (kind, source) in _TAUGHT.items():
+    if [step for step in version.steps if step.kind in _TAUGHT] != [*parts["distilled"], *parts["adapter"]]:
+        raise SettingsError(f"{version.name!r} has an adapter before it is distilled: its path can't be taken apart.")
+    for kind, (name, source) in _TAUGHT.items():
         steps: list[Any] = parts[kind]
         parts[source] = [step.settings.data for step in steps]
         parts[name] = [replace(step, settings=replace(step.settings, data=None)) for step in steps]
+    options = {key: value for key, value in version.engine_options.items() if not isinstance(value, Unbuilt)}
     for name, keys in _OPTIONS.items():
         parts[name] = {key: options.pop(key) for key in keys if key in options}
-    parts["engine"] = (
-        {name: getattr(version, name) for name in ("engine", "revision", "max_age_s", "registry")},
-        options,
-    )
-    parts["prompt"] = {name: getattr(version, name) for name in ("system", "template")}
-    return {**parts, "sampling": dict(version.sampling)}
+    own, prompt = ({name: getattr(version, name) for name in names} for names in _FIELDS.values())
+    return {**parts, "engine": (own, options), "prompt": prompt, "sampling": dict(version.sampling)}
 
 
 def _plain(part: Any) -> Any:

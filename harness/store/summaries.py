@@ -47,7 +47,7 @@ class RunInfo:
 
     @property
     def is_gate(self) -> bool:
-        """False for one that measured a version and decided nothing, as those of a search do."""
+        """False for one that decided nothing: of some of the cases (--case), or drawn for bisect or blame."""
         return bool(self.spec.get("is_gate", True))
 
 

@@ -90,7 +90,7 @@ def blamed(folder: Path, path: PlantedPath) -> dict[str, Any]:
     """What `steelyard blame --json` says of a path, in a project that is made in a folder."""
     _WRITERS[path.project](folder, dict(path.candidate))
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{folder}", "STEELYARD_CACHE": str(folder.parent / "cache")}
-    environment |= {"OMP_NUM_THREADS": "1", "PYTEST_ADDOPTS": "-p no:deepeval -p no:hypothesispytest -p no:xdist"}
+    environment |= {"OMP_NUM_THREADS": "1", "PYTEST_ADDOPTS": "-p no:deepeval -p no:hypothesispytest"}
     command = [sys.executable, "-P", "-c", _STEELYARD, "blame", "candidate", "released", "suites", "--json"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 8):

@@ -38,11 +38,13 @@ def test_registered_versions_are_a_range() -> None:
         ("main..main", "main..main has 1 version: a step lies between two or more."),
         ("models:/bot/3..2", "models:/bot/3..2 has 0 versions"),
         (".", ". has 0 versions"),
+        ("main...good", "'main...good' is no series"),
+        ("models:/bot/1..9", "has no ${CHECKPOINT}, which stands for each of models:/bot/1..9"),
     ],
 )
 def test_what_is_no_series_is_refused(folder: Path, run: Run, versions: str, message: str) -> None:
     commit_all(folder)
-    result = run("bisect", versions, "suites")
+    result = run("bisect", versions, "suites", "-k", "orders")
     assert result.exit_code == 4
     assert message in result.stderr
 
@@ -53,11 +55,8 @@ def test_a_set_is_shown_with_what_it_rests_on() -> None:
     lines = [" ".join(block) for block in bisect._view(search) if isinstance(block, tuple)]
     assert lines[0] == "outcome the first worse one is among 2 of 2; wrong at most 5 times in 100, if there is one step"
     assert "skipped b: it does not start" in lines
-    search.outcome, search.between, search.rounds_needed = "no single step", "b", 40
-    lines = [" ".join(block) for block in bisect._view(search) if isinstance(block, tuple)]
-    assert lines[0] == "outcome no single step"
-    assert "spread  b is like neither end: search before it and after it" in lines
-    assert lines[-1].startswith("needs   some 40 samples of each case of both ends")
+    search.outcome = "no single step"
+    assert ("outcome", "no single step") in bisect._view(search)
 
 
 @pytest.fixture
@@ -82,6 +81,6 @@ def test_the_drop_of_the_planted_history_is_found_and_nothing_is_drawn_again(pla
 def test_a_creep_of_the_planted_history_is_no_single_step(planted: Planted, run: Run) -> None:
     result = run("bisect", "v1.0..v1.3", "suites", "-k", "prices", "--samples", "20", "--json")
     search = json.loads(result.stdout)
-    assert (result.exit_code, search["outcome"]) == (8, "no single step")
+    assert (result.exit_code, search["outcome"].partition(":")[0]) == (8, "no single step")
     (skipped,) = search["skipped"]
     assert planted.number(skipped.partition(" ")[0]) == BROKEN

@@ -132,6 +132,8 @@ def test_case_option_chooses_by_shell_pattern(project: Project) -> None:
     project.body("return 1", cases=12)
     project.run("--case", "c1*")
     assert [case["id"] for case in project.evaluation()["cases"]] == ["c1", "c10", "c11"]
+    with Store.open(str(project.store), readonly=True) as store:
+        assert [run.is_gate for run in store.runs()] == [False]
 
 
 def test_case_option_deselects_evaluations_without_a_match(project: Project) -> None:

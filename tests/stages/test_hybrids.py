@@ -10,7 +10,7 @@ import pytest
 from harness.config import Settings
 from harness.config.artifacts import Unbuilt
 from harness.errors import SettingsError
-from harness.stages.hybrids import differing, with_hybrids
+from harness.stages.hybrids import differing, with_hybrid
 from tests.config.settings_files import load
 
 VERSIONS = """
@@ -92,7 +92,7 @@ def test_steps_that_fit_each_other_alone_are_swapped_together(
 
 def test_a_hybrid_has_these_steps_of_the_other_version_and_all_else_of_its_base(settings: Settings) -> None:
     name = "released+corpus+adapter+prompt@candidate"
-    made = with_hybrids(replace(settings, candidate=name)).version(name)
+    made = with_hybrid(settings, name).version(name)
     base, other = settings.version("released"), settings.version("candidate")
     student, adapter, retrieval = (step.settings for step in made.steps)
     assert (made.system, made.template, made.sampling) == (None, "Q: {prompt}", {"temperature": 0.7})
@@ -105,7 +105,7 @@ def test_a_hybrid_with_every_step_of_another_is_that_version(settings: Settings)
     for base, other in (("released", "candidate"), ("start", "made"), ("start", "served")):
         steps = "+".join(units(settings, other, base))
         name = f"{base}+{steps}@{other}"
-        made, whole = with_hybrids(replace(settings, candidate=name)).version(name), settings.version(other)
+        made, whole = with_hybrid(settings, name).version(name), settings.version(other)
         options = dict(made.engine_options)
         if isinstance(options.get("weights"), Unbuilt):
             options["weights"] = Unbuilt(other)
@@ -123,7 +123,7 @@ def test_a_hybrid_with_every_step_of_another_is_that_version(settings: Settings)
 )
 def test_what_can_be_no_hybrid_is_refused(settings: Settings, name: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        with_hybrids(replace(settings, candidate=name)).version(name)
+        with_hybrid(settings, name).version(name)
 
 
 def test_an_adapter_before_a_student_is_not_taken_apart(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.errors import SettingsError
 from harness.gate.baselines.recording import Promotion, Recording, read_recording
-from harness.gate.history.runs import PART, stored_report
+from harness.gate.history.runs import stored_report
 from harness.records import VerdictKind
 from harness.store import Store
 
@@ -35,7 +35,7 @@ def promoted(recording: Recording, store: Store, path: Path, reason: str, at: st
         raise SettingsError(f"Run {recording.run_id} is the anchor already: {path} holds it.")
     fingerprint = recording.version.fingerprint
     own = [run for run in store.gates() if run.finished and run.spec["candidate"]["fingerprint"] == fingerprint]
-    gates = [run.run_id for run in own if "baseline" in run.spec and PART not in run.spec]
+    gates = [run.run_id for run in own if "baseline" in run.spec]
     for run_id in dict.fromkeys([recording.run_id, *gates[-1:]]):
         report = stored_report(store, run_id)
         held = [each for each in report.evaluations if each.verdict is not VerdictKind.PASSED]

@@ -18,7 +18,7 @@ from harness.errors import SettingsError
 from harness.gate.baselines.promotion import ANCHOR
 from harness.gate.baselines.recording import FOLDER, parse_recording
 from harness.gate.history.ranking import p_lower_both
-from harness.gate.history.runs import PART, WeighedVersion, stored_report
+from harness.gate.history.runs import WeighedVersion, stored_report
 from harness.gate.history.scores import Pair, Side, scores_of
 from harness.records import Estimate, Kind, Plan, Role, Verdict, VerdictKind, same_kind
 from harness.statistics.arrays import BoolArray, FloatArray, case_means
@@ -138,7 +138,7 @@ def _add_runs(store: Store, most: int, versions: _Versions, points: _Points) -> 
     """
     best: dict[tuple[str, tuple[str, int]], tuple[tuple[int, bool, int], Side]] = {}
     for run in reversed(store.gates()):
-        if not run.finished or PART in run.spec:
+        if not run.finished:
             continue
         if len(versions) > most:
             break

@@ -22,14 +22,13 @@ _MOST_TIMES = 3
 
 class Measured(NamedTuple):
     """The scores of a version by evaluation and case, (n_rounds,) each, or (1,) where a body comes to the same each
-    time; and what was drawn. Where it `repeats` itself, all samples of a case are one draw.
+    time. Where it `repeats` itself, all samples of a case are one draw.
     """
 
     fingerprint: str
     scores: dict[tuple[str, str], FloatArray]
     repeats: bool = False
     n_drawn: int = 0
-    cost: float | None = None
 
 
 def measured(store: Store, report: Report) -> Measured | str:
@@ -46,8 +45,8 @@ def measured(store: Store, report: Report) -> Measured | str:
         turned = [one if entry.higher_is_better else 1 - one for one, entry in zip(shares, own, strict=True)]
         cases = zip(each.table.case_ids, np.mean(turned, axis=0), strict=True)
         rows |= {(each.id, case): row for case, row in cases if not np.isnan(row).any()}
-    repeats, usage = any(entry.is_repeatable for entry in entries), report.usage
-    return Measured(report.candidate.fingerprint, rows, repeats, usage.model_calls, usage.cost)
+    repeats = any(entry.is_repeatable for entry in entries)
+    return Measured(report.candidate.fingerprint, rows, repeats, report.usage.model_calls)
 
 
 @dataclass
@@ -61,8 +60,6 @@ class Bisection:
         outcome: "found" where `possible` misses the first worse version with a chance of at most 1 - confidence_level,
             if there is one step; else why it is not known.
         good, bad: the mean scores of both ends.
-        between: a version that is like neither end, by far more samples than told these apart.
-        rounds_needed: samples of each case of both ends that would show a drop like the one seen.
     """
 
     versions: list[str]
@@ -78,11 +75,8 @@ class Bisection:
     n_cases: int = 0
     n_samples: int = 0
     n_drawn: int = 0
-    cost: float | None = None
     fingerprints: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
-    between: str | None = None
-    rounds_needed: int | None = None
     _scores: dict[str, FloatArray] = field(default_factory=dict)  # by fingerprint
     _repeats: bool = False
     _cases: list[tuple[str, str]] = field(default_factory=list)
@@ -102,30 +96,32 @@ class Bisection:
         Raises:
             SettingsError: the first version or the last can't be measured.
         """
-        ends = self.versions[0], self.versions[-1]
+        ends = {"good": self.versions[0], "bad": self.versions[-1]}
         while not self.outcome:
-            for each in ends:
+            for which, each in ends.items():
                 if self._more(each) is None:
-                    raise SettingsError(f"{each} can't be measured: {self.skipped[each]}")
-            good, bad = (self._of(each) for each in ends)
+                    why = self.skipped[each]
+                    raise SettingsError(f"The {which} end, {each}, can't be measured; name another. {why}")
+            good, bad = map(self._of, ends.values())
             search = StepSearch(good, bad, len(self.versions), self.confidence_level)
-            self.good, self.bad, self.rounds_needed = search.good, search.bad, search.rounds_needed
-            price = "" if not self.cost else f"; at most {self.most * self.cost / self.n_drawn:.4g} by --max-samples"
-            self.tell(f"{ends[0]}: {search.good:.3f}; {ends[1]}: {search.bad:.3f}{price}")
-            if self.fingerprints[ends[0]] == self.fingerprints[ends[1]]:
+            self.good, self.bad = search.good, search.bad
+            self.tell(f"{ends['good']}: {self.good:.3f}; {ends['bad']}: {self.bad:.3f}")
+            if len({*self.fingerprints.values()}) == 1:
                 self.outcome = "the first and the last are the same version"
             elif search.is_shown:
-                self.rounds_needed, self.outcome = None, self._narrow(search)
+                self.outcome = self._narrow(search)
                 self.possible = [self.versions[place] for place in np.flatnonzero(search.possible)]
+            elif search.rounds_needed * 2 * self.n_cases > self.most:
+                self.outcome = "no loss in sight: what there may be takes more samples than are allowed"
             elif self._repeats or self._is_over(2 * max(self.first, good.shape[1] // 2)):
                 self.outcome = "the last is not shown to be worse than the first"
 
     def _narrow(self, search: StepSearch) -> str:
         """Sample versions in between; gives the outcome."""
         names, ends = self.versions, {self.fingerprints[self.versions[end]]: end for end in (0, -1)}
-        while search.possible.sum() > 1 and not self.between:
-            known = self.fingerprints if self._repeats else {}
-            place = search.next_place(np.array([each not in self.skipped and each not in known for each in names]))
+        while search.possible.sum() > 1:
+            tried = {*self.skipped, *(self.fingerprints if self._repeats else ())}
+            place = search.next_place(np.array([each not in tried for each in names]))
             if place is None:
                 break
             if self._is_over(self.first):
@@ -140,8 +136,8 @@ class Bisection:
                 search.add(own, scores, n_new)
             self.tell(f"{name}: {scores.mean():.3f}; {search.possible.sum()} of {len(names) - 1} are left")
             if search.possible.sum() > 1 and scores.shape[1] > _MOST_TIMES * self._of(names[0]).shape[1]:
-                self.between = name
-        return "no single step" if self.between or not search.possible.any() else "found"
+                return f"no single step: {name} is like neither end; search before it and after it"
+        return "found" if search.possible.any() else "no single step"
 
     def _of(self, version: str) -> FloatArray:
         return self._scores[self.fingerprints[version]]
@@ -163,7 +159,6 @@ class Bisection:
             return None
         own, self._repeats = result.fingerprint, self._repeats or result.repeats
         self.fingerprints[version], self.n_drawn = own, self.n_drawn + result.n_drawn
-        self.cost = None if result.cost is None else (self.cost or 0.0) + result.cost
         asked, before = 1 if result.repeats else asked, self._scores[own].shape[1] if own in self._scores else 0
         if asked > before:
             self._scores[own] = np.array([np.resize(result.scores[case], asked) for case in self._cases])

@@ -1,16 +1,26 @@
-"""The steps of a path that carry a loss: hybrids of candidate and baseline, weighed against each other."""
+"""The steps of a path that carry a loss: hybrids of candidate and baseline, measured and weighed against each other."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
+from harness.config import Settings
 from harness.decisions.observations import Observations
 from harness.decisions.questions import Question, estimate, questions
-from harness.records import Difference
-from harness.stages.hybrids import Steps, in_order
+from harness.errors import SettingsError, UsageError
+from harness.gate.history.comparison import match
+from harness.gate.history.runs import WeighedVersion, run_of
+from harness.gate.history.scores import Side
+from harness.models.version import is_built
+from harness.records import Difference, Report
+from harness.stages.build_state import BuildProgress
+from harness.stages.building import built, version_named
+from harness.stages.hybrids import Steps, differing, in_order, with_hybrid
 from harness.statistics.multiplicity import weighted_holm_levels
+from harness.store import Store
 
 PAIRS = 0.2
 """Share of the error rate that is kept for pairs of steps."""
@@ -46,9 +56,8 @@ class PathLoss:
     Attributes:
         id: of the evaluation.
         whole: all steps, which are the candidate; it carries a loss where one is shown.
-        steps: each by itself, but those that change nothing or can't be swapped.
+        steps: each by itself, but those that could not be measured.
         pair: the pair that is shown to carry it together, where no single step is.
-        rest: the candidate without the steps that carry it; None where there are none, or nothing is left then.
     """
 
     id: str
@@ -59,12 +68,11 @@ class PathLoss:
     whole: Trial
     steps: tuple[Trial, ...]
     pair: Trial | None
-    rest: Trial | None
 
     @property
     def carriers(self) -> list[Trial]:
         """The steps, or the pair, that carry it."""
-        return [each for each in (*self.steps, *filter(None, [self.pair])) if each.carries]
+        return [each for each in (*self.steps, self.pair) if each is not None and each.carries]
 
 
 _Tests = dict[tuple[Row, Swap], tuple[float, Sequence[Observations]]]
@@ -81,50 +89,43 @@ def explain(units: Sequence[Steps], weigh: Weigh, level: float) -> tuple[PathLos
     """
     every, nothing, ones = frozenset(units), frozenset[Steps](), [frozenset([unit]) for unit in units]
     n_pairs, observed = len(units) * (len(units) - 1) // 2, weigh(every, nothing, ())
-    totals = _judged({(row, every): (1 / len(observed), [each]) for row, each in observed.items()}, level)
-    lost = [row for row, swap in totals if totals[row, swap].carries]
+    whole = _judged({(row, every): (1 / len(observed), [each]) for row, each in observed.items()}, level)
+    lost = [row for (row, _), trial in whole.items() if trial.carries]
     single, tests = (1 - PAIRS * (n_pairs > 0)) / len(units) / max(1, len(observed)), _Tests()
     for one in ones if lost else ():
         tests |= {(row, one): (single, [each]) for row, each in weigh(one, nothing, lost).items()}
     trials = _judged(tests, level)
-    carriers = {row: {unit for unit in every if _carries(trials, row, frozenset([unit]))} for row in lost}
-    unexplained = [row for row in lost if not carriers[row]]
-    for pair in _pairs(units, weigh, unexplained, lost, level) if unexplained and n_pairs else ():
+
+    def unexplained() -> list[Row]:
+        explained = {row for (row, _), trial in trials.items() if trial.carries}
+        return [row for row in lost if row not in explained]
+
+    for pair in _pairs(units, weigh, unexplained(), lost, level):
+        if not (left := unexplained()):
+            break
         group = [weigh(pair, other, lost) for other in (nothing, *(one for one in ones if one < pair))]
-        rows = [row for row in unexplained if all(row in each for each in group)]
+        rows = [row for row in left if all(row in each for each in group)]
         tests |= {(row, pair): (PAIRS / n_pairs / len(observed), [each[row] for each in group]) for row in rows}
         trials = _judged(tests, level)
-        unexplained = [row for row in unexplained if not _carries(trials, row, pair)]
-        if not unexplained:
-            break
     losses = []
-    for row in (row for row, _ in totals):
-        left, own = every.difference(carriers.get(row, ())), observed[row]
-        beside = weigh(left, nothing, lost).get(row) if every > left > nothing else None
-        rest = _judged({} if beside is None else {(row, left): (1.0, [beside])}, level)
+    for row in (row for row, _ in whole):
+        own, mean = observed[row], estimate(observed[row], observed[row].baseline, 1 - level)
         tried = {swap: trial for (of, swap), trial in trials.items() if of == row}
-        mean = estimate(own, own.baseline, 1 - level)
         losses.append(
             PathLoss(
                 *(*row, own.plan.margin, own.higher_is_better, None if mean is None else mean.value),
-                whole=totals[row, every],
+                whole=whole[row, every],
                 steps=tuple(tried[one] for one in ones if one in tried),
                 pair=next((trial for swap, trial in tried.items() if len(swap) == 2 and trial.carries), None),
-                rest=rest.get((row, left)),
             )
         )
     return tuple(losses)
 
 
-def _carries(trials: Mapping[tuple[Row, Swap], Trial], row: Row, swap: Swap) -> bool:
-    trial = trials.get((row, swap))
-    return trial is not None and trial.carries
-
-
 def _pairs(units: Sequence[Steps], weigh: Weigh, rows: Sequence[Row], lost: Sequence[Row], level: float) -> list[Swap]:
     """List the pairs to try, those first of which each step, given up by the candidate, mends most."""
     every, gains = frozenset(units), dict.fromkeys(units, 0.0)
-    for unit in units if len(units) > 2 else ():
+    for unit in units if rows and len(units) > 2 else ():
         weighed = weigh(every, every - {unit}, lost)
         asked = (_against_other(weighed[row], level) for row in rows if row in weighed)
         gains[unit] = -sum(each.worst.value for each in asked if each is not None)
@@ -158,3 +159,97 @@ def _against_other(observed: Observations, level: float) -> Question | None:
         return None
     asked = (each for each in questions(observed, (level, level)) if each.against == "baseline" and each.directions)
     return next(asked, None)
+
+
+class Blame:
+    """The search for the steps that carry the losses of a candidate: hybrids are built and drawn when they are needed.
+
+    Attributes:
+        steps: in which the two versions differ; those that are swapped together are one.
+        most_runs: that explain one loss, the candidate's own among them.
+        builds: what has to be built for: of the two, and of those that have one step of the other.
+        cost: the most that one run asks.
+        losses: of each metric; None while nothing is drawn.
+        left_out: hybrids that can't be built or drawn, and why, by name.
+        unmeasured: evaluations that could not be weighed, or were broken off, and why.
+        runs: the stored run of each hybrid that was measured, by its name.
+
+    Raises:
+        SettingsError: they are the same, or can't be taken apart.
+    """
+
+    def __init__(self, settings: Settings, candidate: str, baseline: str) -> None:
+        self.candidate, self.baseline, self.confidence_level = candidate, baseline, settings.confidence_level
+        self.steps = differing(*(with_hybrid(settings, each).version(each) for each in (candidate, baseline)))
+        if not self.steps:
+            raise SettingsError(f"{candidate!r} and {baseline!r} have the same settings: name two that differ.")
+        self.most_runs = min((1 << len(self.steps)) - 1, 1 + 2 * len(self.steps) + MOST_PAIRS)
+        self.cost = ""
+        self.losses: Sequence[PathLoss] | None = None
+        self.left_out, self.unmeasured, self.runs = dict[str, str](), dict[str, str](), dict[str, str]()
+        self._settings, self._sides = settings, dict[str, Side]()
+        names = map(self._name, (frozenset(self.steps), frozenset(), *(frozenset([unit]) for unit in self.steps)))
+        self.builds = [name for name in names if not is_built(version_named(with_hybrid(settings, name), name))]
+
+    @property
+    def exit_code(self) -> int:
+        """0 where each loss is explained, 8 where one is not, or may be there and was not measured."""
+        unexplained = any(each.whole.carries and not each.carriers for each in self.losses or ())
+        return 8 if unexplained or self.unmeasured else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """What it came to."""
+        return {name: value for name, value in vars(self).items() if name[0] != "_"}
+
+    def run(self, store: Store, draw: Callable[[str, Collection[str]], Report], progress: BuildProgress) -> None:
+        """Explain the losses.
+
+        Args:
+            draw: measures a version beside the baseline in these evaluations (all if none is named); raises UsageError
+                where it can't.
+        """
+        self._store, self._draw, self._progress = store, draw, progress
+        self.losses = explain(self.steps, self._weigh, 1 - self.confidence_level)
+
+    def _name(self, swap: Swap) -> str:
+        """The name of a hybrid, by the fewer of its steps."""
+        left = frozenset(self.steps) - swap
+        if not left or not swap:
+            return self.baseline if left else self.candidate
+        ends = (self.baseline, swap, self.candidate), (self.candidate, left, self.baseline)
+        base, steps, other = ends[len(swap) > len(left)]
+        return f"{base}+{'+'.join(in_order(*steps))}@{other}"
+
+    def _weigh(self, ours: Swap, theirs: Swap, rows: Collection[Row]) -> Mapping[Row, Observations]:
+        """The scores of one hybrid beside another's, or beside the baseline's of its own run."""
+        name, ids = self._name(ours), tuple(dict.fromkeys(each for each, _ in rows))
+        first = self._measured(name, ids)
+        second = self._measured(self._name(theirs), ids) if theirs else first
+        if first is None or second is None:
+            return {}
+        if not theirs:
+            second = replace(first, weighed=replace(first.weighed, role="baseline"))
+        matched = match(self._store, first, second, ids or None)
+        every = [(pair, metric) for pair in matched.pairs for metric in pair.metrics]
+        weighed = {(pair.candidate.id, metric): pair.observed(metric) for pair, metric in every}
+        for (identity, _), each in weighed.items():
+            if why := "; ".join(each.errors) or each.stopped_at:
+                self.unmeasured[f"{identity} of {name}"] = why
+        alone = "has no scores of both versions, each by itself"
+        self.unmeasured |= dict.fromkeys((*matched.candidate_alone, *matched.against_others), alone)
+        # Blocks of two runs are no pairs.
+        return {row: each for row, each in weighed.items() if not theirs or not each.plan.in_blocks}
+
+    def _measured(self, name: str, ids: Collection[str]) -> Side | None:
+        """A version with its scores, built and drawn when it is first asked for; None for a hybrid that can't be."""
+        if name not in self.runs and name not in self.left_out:
+            try:
+                built(with_hybrid(self._settings, name), name, progress=self._progress)
+                report = self._draw(name, ids)
+                weighed = WeighedVersion(run_of(self._store, report.run_id), "candidate")
+                self._sides[name], self.runs[name] = Side(weighed, report), report.run_id
+            except UsageError as error:
+                if name == self.candidate:
+                    raise
+                self.left_out[name] = str(error)
+        return self._sides.get(name)

@@ -16,8 +16,6 @@ from harness.records.report_json import from_json
 from harness.store import RunInfo, Store
 
 LATEST = "latest"
-PART = "part"
-"""The note of a run that decided nothing: of some of the cases (--case), or of what `steelyard blame` draws."""
 _NEWEST_SHOWN = 5
 _ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -95,8 +93,8 @@ def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[W
 
 def find_version(runs: Sequence[RunInfo], text: str, roles: Sequence[Role] = _ROLES) -> WeighedVersion:
     """The version of this name in the newest finished run that weighed it, or the candidate of the run of this id, or
-    of the only one whose id begins so. `latest` is the newest run that is a gate, which has to have verdicts: those of
-    an older one would be taken for its own. What a run that decides nothing measured is found where no gate did.
+    of the only one whose id begins so. `latest` is the newest gate, which has to have verdicts: those of an older one
+    would be taken for its own. A run that decided nothing counts where no gate does.
 
     Args:
         roles: those in which a version is looked for.
@@ -108,7 +106,7 @@ def find_version(runs: Sequence[RunInfo], text: str, roles: Sequence[Role] = _RO
     runs = _gates_last([run for run in runs if _name(run, "candidate") is not None])
     named = [WeighedVersion(run, role) for run in reversed(runs) for role in roles if _name(run, role) == text]
     begun = [run for run in runs if run.run_id == text] or [run for run in runs if text and run.run_id.startswith(text)]
-    if text == LATEST and runs and runs[-1].is_gate:
+    if text == LATEST and runs:
         newest = WeighedVersion(runs[-1], "candidate")
     elif named:
         newest = next((each for each in named if each.run.finished), named[0])

@@ -18,7 +18,6 @@ from harness.gate.baselines.pairing import recorded_side, why_unanchored
 from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.sealing import SEALED, closed_ids, sealed_ids
-from harness.gate.history.runs import PART
 from harness.gate.runs.missing import missing_notes
 from harness.gate.runs.notes import anchor_notes, specification
 from harness.gate.runs.run import Run, RunOptions
@@ -344,7 +343,7 @@ def _store_run(
         return
     sealed = sealed_ids(options.evaluations)
     own: dict[str, Any] = {SEALED: {"evaluations": sealed, "seal": settings.seal}} if sealed else {}
-    own |= {PART: True} if options.evaluations and all(each.is_part for each in options.evaluations) else {}
+    own |= {"is_gate": False} if options.evaluations and all(each.is_part for each in options.evaluations) else {}
     store.begin_run(run_id, created, {**described, "n_evaluations": options.n_evaluations, **options.noted, **own})
     if sealed and not closed_ids(options.evaluations, settings):
         store.note_looked_at(run_id)

@@ -168,7 +168,6 @@ class Collection:
             noted={
                 **evaluation_notes((each, _source(keywords_of(item))) for item, each in self.evaluations.items()),
                 **commit_note(settings),
-                **({"is_gate": False} if "measured" in self._options() else {}),
             },
             evaluations=tuple(self.evaluations.values()),
             family=tuple(each for each, names in wanted.items() if can_have(home, version, frozenset(names))),
@@ -195,7 +194,7 @@ class Collection:
         parts = [f"at most {most.n_requests:,} requests"]
         if most.n_requests:
             parts += [f"at most {amount(most.cost)}"] if most.cost is not None else []
-            parts += [f"some {duration(most.wall_s, whole=True)}"] if most.wall_s is not None else []
+            parts += [f"some {duration(most.wall_s, whole=True)}"] if most.wall_s and most.wall_s >= 1 else []
         stored = f"; {most.n_stored:,} answers are stored" if most.n_stored else ""
         return [f"{', '.join(parts)}{stored}"] if most.n_requests or most.n_stored else []
 

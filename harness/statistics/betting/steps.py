@@ -105,10 +105,11 @@ class StepSearch:
         return self.width >= _APART * self.drop > 0
 
     @property
-    def rounds_needed(self) -> int | None:
-        """The rounds of both ends that would show a drop of the size seen; None where none was seen."""
-        widths = (self.drop - self.width) / (1 - _APART)
-        return math.ceil(self._n_rounds * (widths / self.drop) ** 2) if self.drop > 0 else None
+    def rounds_needed(self) -> float:
+        """The rounds of both ends that would show the drop seen, if it is larger by half of what is uncertain of it."""
+        uncertain = self.drop - self.width
+        drop = self.drop + uncertain / 2
+        return self._n_rounds * (uncertain / (1 - _APART) / drop) ** 2 if drop > 0 else math.inf
 
     @property
     def posterior(self) -> FloatArray:

@@ -12,7 +12,6 @@ import pytest
 from harness.decisions import Observations
 from harness.gate.baselines.recording import FOLDER, recording_of, write_recording
 from harness.gate.baselines.timeline import Drawn, LevelChange, Timeline, Trend, case_changes, mean_changes, timeline
-from harness.gate.history.runs import PART
 from harness.records import Plan
 from harness.records.report_json import to_json
 from harness.store import Store
@@ -117,7 +116,7 @@ def test_of_two_runs_of_a_version_that_with_more_samples_is_its_point(store: Sto
 
 
 def test_what_decided_nothing_is_no_point(store: Store) -> None:
-    stored.run(store, "r1", Scored("t", RIGHT, WRONG), spec={PART: True})
+    stored.run(store, "r1", Scored("t", RIGHT, WRONG), spec={"is_gate": False})
     assert timeline(store, NOWHERE, 0.95).versions == ()
 
 

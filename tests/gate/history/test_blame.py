@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from harness.gate.history.blame import Swap, explain
+from harness.errors import UsageError
+from harness.gate.history.blame import Blame, Swap, explain
 from harness.gate.planning.simulation import observed
+from harness.records import Report
+from harness.store import Store
 from tests.bench.bench_blame import LEVEL, SCENES, SHAPE, UNITS, SimulatedPath, alone, named, path_of, together, tried
+from tests.config.settings_files import load
 from tests.decisions.observations import replace
+from tests.gate import stored
+from tests.gate.stored import Scored
 
 
 @pytest.mark.parametrize("scene", ["nothing lost", "prompt loses 0.20", "prompt and retrieval lose 0.10 each"])
@@ -30,20 +39,10 @@ def test_a_step_that_does_nothing_is_no_half_of_a_pair() -> None:
     assert [pair.steps for pair in pairs if pair is not None] == []
 
 
-def test_the_candidate_without_the_step_tells_whether_a_loss_is_left() -> None:
-    whole = SimulatedPath(SHAPE, alone(prompt=0.2), (3,)).loss()
-    left = SimulatedPath(SHAPE, lambda steps: 0.2 * ("prompt" in steps) + 0.2 * (len(steps) > 2), (4,))
-    assert whole.rest is not None
-    assert not whole.rest.carries
-    assert (rest := left.loss().rest) is not None
-    assert rest.carries
-
-
 def test_a_single_step_that_differs_carries_the_whole_loss() -> None:
     path = SimulatedPath(SHAPE, alone(prompt=0.2), (5,))
     (loss,) = explain([("prompt",)], path.weigh, LEVEL)
     assert [each.steps for each in loss.carriers] == [("prompt",)]
-    assert loss.rest is None
 
 
 def test_hybrids_are_drawn_where_there_is_a_loss_alone_and_pairs_where_no_step_explains_it() -> None:
@@ -54,8 +53,7 @@ def test_hybrids_are_drawn_where_there_is_a_loss_alone_and_pairs_where_no_step_e
         path.loss()
     every = frozenset(UNITS)
     assert {every, frozenset[tuple[str, ...]]()} == set(nothing.drawn)
-    sizes: list[Swap] = [swap for swap in single.drawn if 1 < len(swap) < 4]
-    assert [every - {("prompt",)}] == sizes
+    assert sorted(map(len, single.drawn)) == [0, 1, 1, 1, 1, 4]
     assert 4 + 4 < len([swap for swap in pair.drawn if swap]) <= 1 + 4 + 4 + 3
 
 
@@ -78,14 +76,40 @@ def test_a_loss_within_the_margin_is_none() -> None:
     assert not path.loss().whole.carries
 
 
-def test_what_was_broken_off_is_left_out() -> None:
-    path = SimulatedPath(SHAPE, alone(prompt=0.2), (9,))
+def test_hybrids_that_cannot_be_and_evaluations_that_broke_are_named(tmp_path: Path, store: Store) -> None:
+    new = 'base = "old"\ndefault = "b"\nsystem = "Be quick."\nsampling = { temperature = 0.5 }'
+    settings = load(tmp_path, f'[models.old]\nengine = "scripted"\ndefault = "a"\n[models.new]\n{new}\n')
+    right, wrong = ({f"c{n}": [score] * 4 for n in range(40)} for score in (1.0, 0.0))
+    asked: list[tuple[str, list[str]]] = []
 
-    def broken(ours: Swap, theirs: Swap, _: object) -> dict[tuple[str, str], object]:
-        scores = observed(SHAPE, path.scores(ours), path.scores(theirs))
-        return {("a", "score"): replace(scores, errors=("it broke",))}
+    def draw(name: str, ids: Collection[str]) -> Report:
+        asked.append((name, [*ids]))
+        if "prompt" in name:
+            raise UsageError("it does not start")
+        own = wrong if name == "new" or "engine" in name else right
+        scored = Scored("t.py::t", own, right, rule={"margin": 0.05, "design": "fixed", "about": "suite"})
+        broke = Scored("t.py::u", {"c": [1.0]}, {"c": [1.0]}, rule={"errors": ("it broke",)})
+        names = {"candidate": name, "baseline": "old"}
+        return stored.run(store, name, scored, *([] if ids else [broke]), names=names).report
 
-    assert explain(UNITS, broken, LEVEL) == ()  # type: ignore[arg-type]
+    search = Blame(settings, "new", "old")
+    search.run(store, draw, lambda _: None)
+    assert search.steps == [("engine",), ("prompt",), ("sampling",)]
+    assert asked == [("new", []), *((f"old+{step}@new", ["t.py::t"]) for step in ("engine", "prompt", "sampling"))]
+    assert search.left_out == {"old+prompt@new": "it does not start"}
+    assert search.unmeasured == {"t.py::u of new": "it broke"}
+    assert (search.exit_code, [*search.as_json()["runs"]]) == (8, ["new", "old+engine@new", "old+sampling@new"])
+    (loss,) = search.losses or ()
+    assert [each.steps for each in loss.carriers] == [("engine",)]
+
+
+def test_a_candidate_that_cannot_be_drawn_is_refused(tmp_path: Path, store: Store) -> None:
+    def draw(name: str, ids: Collection[str]) -> Report:
+        raise UsageError("it does not start")
+
+    settings = load(tmp_path, '[models]\na = { engine = "scripted" }\nb = { engine = "scripted", default = "b" }\n')
+    with pytest.raises(UsageError, match="it does not start"):
+        Blame(settings, "a", "b").run(store, draw, lambda _: None)
 
 
 @pytest.mark.nightly

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.errors import SettingsError
@@ -38,6 +40,12 @@ RUNS = [
 def test_a_run_stands_for_its_candidate_and_a_version_for_its_newest_finished_run(text, run_id, role) -> None:
     found = find_version(RUNS, text)
     assert (found.run.run_id, found.role) == (run_id, role)
+
+
+def test_a_run_that_decided_nothing_counts_where_no_gate_does() -> None:
+    gate, part = run("20261101"), replace(run("20261102", "other"), spec={**run("", "other").spec, "is_gate": False})
+    assert [find_version([gate, part], name).run for name in ("latest", "large", "other")] == [gate, gate, part]
+    assert find_version([part], "latest").run == part
 
 
 def test_a_version_weighed_against_itself_is_the_candidate_first() -> None:

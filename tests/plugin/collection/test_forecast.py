@@ -42,17 +42,17 @@ def test_without_a_store_it_counts_and_makes_none(pair: Project) -> None:
 
 def test_what_is_stored_is_not_counted_until_it_would_be_drawn_anew(pair: Project) -> None:
     pair.run("--candidate", "old", "--baseline", "none")
-    assert line_of(pair) == "40 requests, some 0 s"
+    assert line_of(pair) == "40 requests"
     pair.run()
     assert line_of(pair) == "0 requests; 40 answers are stored"
-    assert line_of(pair, "--samples", "3") == "20 requests, some 0 s; 40 answers are stored"
-    assert line_of(pair, "--fresh") == "40 requests, some 0 s"
+    assert line_of(pair, "--samples", "3") == "20 requests; 40 answers are stored"
+    assert line_of(pair, "--fresh") == "40 requests"
     assert line_of(pair, "--offline") is None
     assert line_of(pair, "-q") is None
     pair.versions["new"]["default"] = "another answer"
-    assert line_of(pair) == "20 requests, some 0 s; 20 answers are stored"
+    assert line_of(pair) == "20 requests; 20 answers are stored"
     pair.body(ASKS, cases=11, design="fixed", margin=0.5)
-    assert line_of(pair) == "44 requests, some 0 s"
+    assert line_of(pair) == "44 requests"
 
 
 def test_it_is_no_less_than_a_gate_then_asks(pair: Project) -> None:
@@ -72,10 +72,11 @@ def test_cost_is_at_the_dearest_that_is_stored(project: Project, loopback: Calla
     of_all = (usage["prompt_tokens"] + usage["completion_tokens"]) / 1000
     line = line_of(project, "--candidate", "second")
     assert line is not None
-    n_requests, cost, time = line.split(", ")
-    assert (n_requests, time.startswith("some ")) == ("8 requests", True)
+    n_requests, cost, *time = line.split(", ")
+    assert n_requests == "8 requests"
     assert of_all <= float(cost.removeprefix("at most ")) * 1.001
-    assert line_of(project, "--candidate", "second", "--max-cost", "0.001") == f"8 requests, at most 0.001, {time}"
+    bounded = line_of(project, "--candidate", "second", "--max-cost", "0.001")
+    assert bounded == ", ".join(["8 requests", "at most 0.001", *time])
     assert server.stats["requests"] == n_asked
 
 
