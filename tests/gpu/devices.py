@@ -1,4 +1,4 @@
-"""The NVIDIA GPUs of this machine; run as a program, it ends with a code of its own where there is none."""
+"""The NVIDIA GPUs of this machine. As a program it ends with a code of its own where there is none: `make gpu`."""
 
 from __future__ import annotations
 
@@ -6,22 +6,29 @@ import os
 import sys
 from pathlib import Path
 
-import pytest
-
-NONE = 77
-"""The exit code without a GPU; of a test, automake takes it for "skipped"."""
+NO_GPU = 77
+"""The exit code of `make gpu` without one, as a skipped test has it in automake."""
 
 
-def count_devices(folder: Path = Path("/dev"), visible: str | None = None) -> int:
-    """Count the GPUs that this process may use: those of the driver, or fewer by CUDA_VISIBLE_DEVICES."""
+def count_gpus(folder: Path = Path("/dev")) -> int:
+    """Count the GPUs that this process may use: those that the driver shows, fewer where CUDA_VISIBLE_DEVICES says so."""
     present = len(list(folder.glob("nvidia[0-9]*")))
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     return present if visible is None else min(present, len([each for each in visible.split(",") if each.strip()]))
 
 
-N_DEVICES = count_devices(visible=os.environ.get("CUDA_VISIBLE_DEVICES"))
+def missing_gpus(n: int) -> str | None:
+    """The reason why a test that needs so many GPUs is skipped, or None."""
+    there = count_gpus()
+    return None if there >= n else "there is no NVIDIA GPU" if there == 0 else f"it needs {n} GPUs, and there is {there}"
 
 
-def needs_gpus(n: int = 1) -> list[pytest.MarkDecorator]:
-    """The marks of a test that needs so many GPUs."""
-    reason = "there is no NVIDIA GPU" if n == 1 else f"it takes {n} GPUs, and there are {N_DEVICES}"
-    return [pytest.mark.gpu, pytest.mark.skipif(N_DEVICES < n, reason=reason)]
+def main() -> int:
+    if count_gpus():
+        return 0
+    print(f"There is no NVIDIA GPU here (no /dev/nvidia0), so nothing ran and nothing was written: exit code {NO_GPU}.")
+    return NO_GPU
+
+
+if __name__ == "__main__":
+    sys.exit(main())
