@@ -1,4 +1,4 @@
-"""Greedy answers of `LLM.chat` in a process of its own: options and prompts in as JSON, answers out in the last line."""
+"""Answers of `LLM.chat` in a process of its own: options and prompts in as JSON, answers out in the last line."""
 
 from __future__ import annotations
 

@@ -47,12 +47,17 @@ def render(command: str, described: Mapping[str, str], outcomes: Iterable[Outcom
             state = "" if figure.met else ", **missed**"
             cells = [figure.name, f"{figure.value:.3g} {figure.unit}".strip(), figure.goal + state, figure.beside]
             lines.append(f"| {' | '.join(map(_in_a_cell, cells))} | {each.command} |")
-    for title, name in (("Failed", "failed"), ("Skipped", "skipped"), ("Passed without a figure", "passed")):
-        shown = [each for each in outcomes if each.outcome == name and not (name == "passed" and each.figures)]
-        if shown:
-            lines += ["", f"## {title}", "", "| test | why |" if name != "passed" else "| test | |", "|---|---|"]
-            lines += [f"| {each.command} | {_in_a_cell(each.reason)} |" for each in shown]
+    passed = [each.command for each in outcomes if each.outcome == "passed" and not each.figures]
+    for title in ("Failed", "Skipped"):
+        rows = [f"{each.command} | {_in_a_cell(each.reason)}" for each in outcomes if each.outcome == title.lower()]
+        lines += _table(title, "test | why", "---|---", rows)
+    lines += _table("Passed without a figure", "test", "---", passed)
     return "\n".join([*lines, ""])
+
+
+def _table(title: str, head: str, rule: str, rows: list[str]) -> list[str]:
+    """A section of the page; nothing without rows."""
+    return ["", f"## {title}", "", f"| {head} |", f"|{rule}|", *(f"| {row} |" for row in rows)] if rows else []
 
 
 def _in_a_cell(text: str) -> str:

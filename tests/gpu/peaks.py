@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _SHEETS = "https://www.nvidia.com/en-us/data-center"
-_A100 = "NVIDIA A100 Tensor Core GPU datasheet, https://www.nvidia.com/content/dam/en-zz/Solutions/Data-Center/a100/pdf/"
+_A100 = (
+    "NVIDIA A100 Tensor Core GPU datasheet, https://www.nvidia.com/content/dam/en-zz/Solutions/Data-Center/a100/pdf/"
+)
 _A100 += "nvidia-a100-datasheet-us-nvidia-1758950-r4-web.pdf"
 
 

@@ -17,13 +17,13 @@ import pytest
 
 from harness.models.description.description import describe_weights
 from tests.bench.sampling import ROOT, Figure
-from tests.gpu.devices import missing_gpus
+from tests.gpu.marks import skip_without_gpus
 from tests.gpu.weights import MODEL, weights_on_disk
 
 pytestmark = [
     pytest.mark.service,
     pytest.mark.gpu,
-    pytest.mark.skipif(missing_gpus(1) is not None, reason=str(missing_gpus(1))),
+    skip_without_gpus(),
     pytest.mark.skipif(not os.environ.get(MODEL), reason="no model was named: make gpu MODEL=FOLDER, or a hub id"),
 ]
 SUITES = ("arithmetic", "capitals", "vocabulary")
@@ -65,7 +65,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("real")
     described = describe_weights({"weights": weights}, folder, "vllm")
     if (taken := described.tensor_bytes) > 0.35 * (memory := memory_bytes()):
-        pytest.skip(f"two engines must fit on one GPU: {taken / 1e9:.0f} GB of weights, {memory / 1e9:.0f} GB of memory")
+        pytest.skip(
+            f"two engines must fit on one GPU: {taken / 1e9:.0f} GB of weights, {memory / 1e9:.0f} GB of memory"
+        )
     n_layers = described.sizes.n_layers
     dropped = list(range(n_layers // 3, 2 * n_layers // 3))
     (folder / "steelyard.toml").write_text(SETTINGS.format(weights=json.dumps(weights), layers=dropped))

@@ -24,12 +24,10 @@ def weights_on_disk(name: str | None = None) -> str | None:
             pytest.skip(f"MODEL={name} is no folder of weights: it has no config.json")
         return str(folder)
     from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
 
     try:
-        return str(snapshot_download(name, local_files_only=True))
-    except Exception:
-        try:
-            return str(snapshot_download(name))
-        except Exception as error:
-            reason = str(error).strip().partition("\n")[0]
-            pytest.skip(f"MODEL={name} is not on this disk and can't be fetched: {type(error).__name__}: {reason}")
+        return str(snapshot_download(name))
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        pytest.skip(f"MODEL={name} is not on this disk and can't be fetched: {type(error).__name__}: {reason}")
