@@ -25,9 +25,10 @@ RUN uv pip install --no-cache --python /opt/steelyard --no-deps .
 
 FROM ${BASE}
 ARG DEVICE=cpu
-# git: versions at a commit; libseccomp: the sandbox of checks.runs; compilers: what vLLM compiles for a GPU when it starts.
+# git: versions at a commit; libnuma: vLLM on processors; libseccomp: the sandbox of checks.runs; compilers: what vLLM
+# compiles for a GPU when it starts.
 RUN apt-get update && \
-    apt-get install -y --no-install-recommends git libseccomp2 $([ "$DEVICE" = cpu ] || echo g++ gcc libc6-dev) && \
+    apt-get install -y --no-install-recommends git libnuma1 libseccomp2 $([ "$DEVICE" = cpu ] || echo g++ gcc libc6-dev) && \
     rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 1000 steelyard && \
     install -d -o steelyard -g steelyard /data /work /home/steelyard/.cache
