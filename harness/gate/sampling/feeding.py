@@ -19,6 +19,8 @@ from harness.stages.inference.repeats import Repeats
 from harness.stages.lineage import OtherVersion
 
 _LIVE_BODIES_PER_REQUEST = 32
+_LIVE_BODIES_OF_WORKER = 2
+"""Fewer where others draw for the same gate: what waits for a request of this process is no other's to draw."""
 _LATE_S = 0.5
 """Bodies may take so long to end after the deadline. What they wait for from a model ends at the deadline."""
 _FEWEST_STEPS_AHEAD, _MOST_STEPS_AHEAD, _SHARE_AHEAD = 8, 32, 4
@@ -35,6 +37,7 @@ class Feeder:
         sampler: shared by all.
         concurrency: requests in flight.
         level: the error rate of the gate, of which each evaluation has what its look may spend.
+        is_shared: whether other processes draw for the same gate.
     """
 
     def __init__(
@@ -44,9 +47,11 @@ class Feeder:
         sampler: Sampler,
         concurrency: int,
         level: float,
+        *,
+        is_shared: bool = False,
     ) -> None:
         self._sources, self._judges, self._sampler, self._level = sources, judges, sampler, level
-        self._admission = Admission(concurrency * _LIVE_BODIES_PER_REQUEST)
+        self._admission = Admission(concurrency * (_LIVE_BODIES_OF_WORKER if is_shared else _LIVE_BODIES_PER_REQUEST))
         self._busy: dict[int, Admission] = {}
         self._concurrency = concurrency
         self._feedings: dict[_Feeding, None] = {}  # in the order in which they began
@@ -128,7 +133,10 @@ class Feeder:
         fewer, so that none is far ahead when the budget ends.
         """
         collector, is_frugal = feeding.collector, self._sampler.spending.limits.are_shared
-        if collector.order.interleaved:
+        if piece := collector.order.piece:
+            if step // piece > collector.complete // piece:
+                return False
+        elif collector.order.interleaved:
             complete, room = collector.complete, self._concurrency // (len(self._sources) * max(1, len(self._feedings)))
             ahead = max(_FEWEST_STEPS_AHEAD, min(_MOST_STEPS_AHEAD, room), complete // _SHARE_AHEAD)
             ahead = min(ahead, max(_FIRST_STEPS, complete)) if is_frugal else ahead
