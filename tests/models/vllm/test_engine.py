@@ -33,6 +33,7 @@ from harness.models.vllm.engine import (
 )
 from harness.records import Request, Sample
 from harness.stages.inference.serving import server_command
+from tests.gpu.marks import skip_without_gpus
 from tests.models.adapters.adapters import write_adapter, write_adapter_head
 from tests.models.asking import Loop, chat
 from tests.models.conftest import HIDDEN, LAYERS
@@ -378,7 +379,7 @@ def test_damaged_weights_are_an_engine_error_with_the_reason(run: Loop, tiny_lla
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not any(Path("/dev").glob("nvidia[0-9]*")), reason="there is no NVIDIA GPU")
+@skip_without_gpus()
 def test_two_engines_fit_on_one_gpu(run: Loop, engine: VllmEngine, tiny_llama: Path) -> None:
     assert engine.device == "gpu"
     second = VllmEngine("vllm (second)", {"weights": str(tiny_llama)}, tiny_llama)

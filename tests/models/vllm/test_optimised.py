@@ -12,13 +12,15 @@ from harness.errors import SettingsError
 from harness.models.engines import check_device
 from harness.models.vllm.engine import VllmEngine, find_device, processor_features
 from harness.records import Request
+from tests.bench.sampling import Figure
+from tests.gpu.marks import skip_without_gpus
 from tests.models.asking import Loop
 
 pytestmark = pytest.mark.service
 
 TEXTS = ("The cat sat on the mat. The cat sat on the mat.", "1 2 3 4 5 6 7 8", "x")
 SPECULATIVE = {"method": "ngram", "num_speculative_tokens": 3, "prompt_lookup_max": 3}
-NEEDS_GPU = pytest.mark.skipif(find_device() == "cpu", reason="needs an NVIDIA GPU")
+ON_ONE, ON_TWO = ([pytest.mark.gpu, skip_without_gpus(n)] for n in (1, 2))
 CACHES_FP8 = find_device() == "gpu" or not processor_features().isdisjoint({"avx512f", "amx_tile"})
 
 
@@ -74,15 +76,31 @@ def plain(run: Loop, tiny_llama: Path) -> list[float]:
             {"engine_args": {"pipeline_parallel_size": 2}},
             1e-3,
             id="pipeline parallel",
-            marks=[pytest.mark.gpu, NEEDS_GPU],
+            marks=ON_TWO,
         ),
-        pytest.param({"quantized": "fp8"}, 0.1, id="fp8", marks=[pytest.mark.gpu, NEEDS_GPU]),
+        pytest.param(
+            {"engine_args": {"tensor_parallel_size": 2}},
+            1e-3,
+            id="tensor parallel on GPUs",
+            marks=ON_TWO,
+        ),
+        pytest.param(
+            {"dtype": "bfloat16", "engine_args": {"kv_cache_dtype": "fp8"}},
+            0.1,
+            id="fp8 cache on a GPU",
+            marks=ON_ONE,
+        ),
+        # vLLM's products of matrices in FP8 give no float32.
+        pytest.param({"dtype": "bfloat16", "quantized": "fp8"}, 0.1, id="fp8", marks=ON_ONE),
     ],
 )
 def test_a_text_weighs_what_it_weighs_without(
-    run: Loop, plain: list[float], tiny_llama: Path, options: dict[str, Any], tolerance: float
+    run: Loop, plain: list[float], tiny_llama: Path, options: dict[str, Any], tolerance: float, record_property: Any
 ) -> None:
     found = weighed(run, tiny_llama, options)
+    change = max(abs(b - a) / len(text) for text, a, b in zip(TEXTS, plain, found, strict=True))
+    name, goal = f"{options}: change of a text's log likelihood", f"≤ {tolerance:g}"
+    record_property("figure", Figure(name, change, "nats/byte", goal, change <= tolerance))
     for text, expected, weight in zip(TEXTS, plain, found, strict=True):
         assert weight == pytest.approx(expected, abs=tolerance * len(text)), text
     if tolerance > 1e-3:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +12,7 @@ from harness.config.versions import VersionSettings
 from harness.errors import CapabilityError, InvalidBlockError, ScoreError, StoreError
 from harness.models.version import Version
 from harness.stages.inference.blocks.measured import Load, Peak, block_from, block_text, excess_unanswered, peaks
+from tests.gpu.marks import skip_without_gpus
 from tests.stages.inference.blocks.conftest import Serve
 
 FIGURES = {
@@ -156,7 +156,7 @@ def test_workers_have_a_gpu_each_and_share_the_cores() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not any(Path("/dev").glob("nvidia[0-9]*")), reason="there is no NVIDIA GPU")
+@skip_without_gpus()
 def test_on_a_gpu_that_serves_it_takes_half_a_gib_at_most_and_gives_it_back() -> None:
     """It took more than 2 GiB, and held them as long as the gate ran."""
     import torch
