@@ -116,7 +116,8 @@ def _built(
     """Build the versions of these names; a recipe that can't be followed is refused before the first is built."""
     for name in names:
         version_named(settings, name)
-    return {name: built(settings, name, progress=progress, offline=options.offline) for name in names}
+    offline = options.offline
+    return {name: built(settings, name, progress=progress, offline=offline, partly=not offline) for name in names}
 
 
 def _known_builds(settings: Settings, options: RunOptions) -> Builds:
@@ -137,7 +138,7 @@ def _engines(versions: Mapping[str, Version], settings: Settings) -> dict[str, E
     by_key: dict[str, Engine] = {}
     engines = {}
     for name, version in versions.items():
-        if answers(version.settings):
+        if answers(version.settings) and not version.settings.unbuilt:
             key = engine_key(version)
             if key not in by_key:
                 by_key[key] = create_engine(version, settings.root)
@@ -226,7 +227,7 @@ def _sources(
 ) -> _Sources:
     def source(name: str, first_index: int = 0) -> SampleSource:
         version, (newest, *older) = versions[name], generations.of(versions[name])
-        unasked = why_unasked(version, settings)
+        unasked = version.settings.unbuilt or why_unasked(version, settings)
         engine = None if unasked else engines.get(name)
         return SampleSource(version, engine, newest, first_index, tuple(older), unasked=unasked)
 
@@ -238,7 +239,8 @@ def _sources(
     for each in (candidate, *against.values()):
         # Where some answers are stored, a body that asks for others ends in the same error.
         known = each.generation, *each.older
-        if each.unasked and not store.has_draws(each.version.fingerprint, known, each.first_index):
+        is_elsewhere = each.unasked and not each.version.settings.unbuilt
+        if is_elsewhere and not store.has_draws(each.version.fingerprint, known, each.first_index):
             raise each.missing()
     return _Sources(candidate, against, judges)
 
@@ -275,6 +277,7 @@ def _assemble(
     candidate, against, judges, sides = asked.candidate, asked.against, asked.judges, asked.sides
     baseline, anchor = against.get("baseline"), against.get("anchor")
     notes = version_notes(*(each.version for each in (*sides, *judges)), root=settings.root, runs=store.runs)
+    notes += tuple(filter(None, dict.fromkeys(each.version.settings.unbuilt for each in (*sides, *judges))))
     sampler = _sampler(settings, options, versions, (*sides, *judges), store)
     shared = StageContext(
         settings,
