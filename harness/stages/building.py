@@ -92,10 +92,10 @@ def built(
             tell = partial(_tell, progress, name, _table(home, step))
             try:
                 made = builder.build_version(home, version, cast("BuildStep", step), tell)
-            except SteelyardError as error:
+            except SteelyardError as failure:
                 if not partly or step is None:
                     raise
-                return replace(version, unbuilt=f"{name} could not be built. {_table(home, step)}: {error}")
+                return replace(version, unbuilt=f"{name} could not be built. {_table(home, step)}: {failure}")
         progress(BuildState(name, "done"))
         return made
 

@@ -41,7 +41,9 @@ STAGE_FIXTURES: Mapping[str, StageFixture] = {
     "reference": StageFixture("harness.stages.foundation.reference:load_reference"),
     "teacher": StageFixture("harness.stages.lineage:load_teacher"),
     "base": StageFixture("harness.stages.lineage:load_base"),
-    "distillation": StageFixture("harness.stages.distillation.distillation:load_distillation", is_exact=True, step="distilled"),
+    "distillation": StageFixture(
+        "harness.stages.distillation.distillation:load_distillation", is_exact=True, step="distilled"
+    ),
     "adapter": StageFixture("harness.stages.customization.adapter_effect:load_adapter", is_exact=True, step="adapter"),
     "prompt": StageFixture("harness.stages.customization.prompt:load_prompt", is_exact=True, step=""),
     "retriever": StageFixture("harness.stages.customization.passages:load_retriever", is_exact=True, step="retrieval"),
