@@ -21,8 +21,8 @@ async def test_divergence(distillation, case) -> Measure:
 @pytest.mark.evaluation(
     cases=HELD_OUT,
     samples=1,
-    threshold=0.0,
-    margin=0.01,
+    threshold=0.06,
+    margin=0.06,
     requirement="Business: to teach the student pays: it foresees plain English better than before.",
 )
 async def test_regained(distillation, case):

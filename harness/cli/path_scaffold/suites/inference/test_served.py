@@ -9,8 +9,8 @@ BLOCKS = {"blocks": 10, "seconds": 2, "concurrency": 2, "prompt_tokens": 64, "ou
 
 @pytest.mark.evaluation(
     cases="data/questions.jsonl",
-    samples=2,
-    margin=0.1,
+    samples=10,
+    margin=0.15,
     requirement="Business: who asks is told what the handbook says, and briefly.",
 )
 async def test_answers(model, case):
