@@ -53,6 +53,8 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Called to run the session: where several candidates are named, runs one for each of them instead."""
     if "," not in (config.getoption("candidate") or "") or config.option.help or config.option.version:
         return None
+    if config.getoption("draw"):
+        raise pytest.UsageError("steelyard: --draw draws for one candidate: start it for each of them.")
     from harness.plugin.candidates import run_each
 
     return run_each(config)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from harness.plugin.pytest_internals import terminal_file
 
 if TYPE_CHECKING:
     from harness.config import Settings
+    from harness.gate.runs.run import Run
     from harness.plugin.collection.items import Collection
     from harness.plugin.loop.driver import Driver
     from harness.records import Report
@@ -96,6 +98,22 @@ class ReportDelivery:
             _show(replace(self.report, notes=notes), self._path, self._collection.settings, terminal)
         for problem in self.problems:
             terminal.write_line(f"ERROR: steelyard: {problem}", red=True)
+
+
+def drawn_lines(run: Run, arguments: Iterable[object]) -> list[str]:
+    """Say what a session drew for a gate that another decides, and how that is decided."""
+    from harness.reporting.shared.figures import plural
+    from harness.store.location import shown_arguments
+
+    given, stopped = list(shown_arguments(arguments)), {each.cut_at for each in run.collectors.values() if each.cut_at}
+    at = next((number for number, each in enumerate(given) if each.partition("=")[0] == "--draw"), len(given))
+    is_apart = given[at : at + 1] == ["--draw"] and at + 1 < len(given) and given[at + 1][:1].isdecimal()
+    del given[at : at + 1 + is_apart]
+    drew = f"drew {plural(run.sampler.model_calls, 'sample')}, {run.sampler.stored_samples:,} were stored"
+    versions = ", ".join(f"{each.version.name} {each.version.fingerprint[:12]}" for each in run.asked)
+    then = f"When all that draw have ended: pytest {shlex.join([*given, '--offline'])}"
+    lines = [f"{drew}; nothing was decided ({versions}).", then]
+    return [f"steelyard: {each}" for each in (*lines, *(f"drew no more: {limit}" for limit in sorted(stopped)))]
 
 
 def discard_report(collection: Collection) -> None:

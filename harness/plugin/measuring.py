@@ -51,7 +51,7 @@ def measure(
 
     began_s = time.monotonic()
     with TemporaryDirectory(prefix="steelyard-") as folder:
-        places = [part for each in wanted for part in ("--draw", each)]
+        places = [part for each in wanted for part in ("--measured", each)]
         done = _run(["-q", *arguments, *places, "--report-dir", folder], variables)
         if done.returncode in _ENDED and Path(folder, FILE_NAME).exists():
             report = read_report(Path(folder))
@@ -63,7 +63,7 @@ def measure(
 
 def most_asked(arguments: Sequence[str]) -> tuple[str, str]:
     """The most that such a session would ask, and why none can be; either is empty."""
-    done = _run([*arguments, "--draw", _ALL, "--collect-only"], {})
+    done = _run([*arguments, "--measured", _ALL, "--collect-only"], {})
     if done.returncode:
         return "", _why(done, arguments)
     asked = (line for line in done.stdout.splitlines() if " requests" in line)
@@ -92,7 +92,7 @@ def _why(done: subprocess.CompletedProcess[str], arguments: Sequence[str]) -> st
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Called once at start-up: the option that says what is drawn."""
-    parser.addoption("--draw", action="append", default=[], metavar="ID", help="draw this evaluation; *: every one")
+    parser.addoption("--measured", action="append", default=[], metavar="ID", help="draw this evaluation; *: every one")
 
 
 @pytest.hookimpl(trylast=True)
@@ -107,7 +107,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Called with all items: those evaluations that are wanted stay, without what would decide them."""
-    kept, wanted = list[pytest.Item](), config.getoption("--draw")
+    kept, wanted = list[pytest.Item](), config.getoption("--measured")
     for item in filter(is_evaluation, items):
         if not {_ALL, f"{item.path.resolve()}::{item.nodeid.partition('::')[2]}"}.isdisjoint(wanted):
             kept.append(item)

@@ -12,6 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from harness.config import Settings
     from harness.gate.runs.run import RunOptions
+    from harness.gate.sampling.order import Share
 
 _OPTIONS: dict[str, tuple[str | None, str]] = {
     "--candidate": ("VERSION", "the version under test; or git:REF, as it was at a commit; A,B,C is a gate of three"),
@@ -35,6 +36,10 @@ _OPTIONS: dict[str, tuple[str | None, str]] = {
         "draw everything, against nothing, 4 times the samples and 20 at least: for `steelyard baseline record`",
     ),
     "--fresh": (None, "draw everything anew; the old samples stay in the store"),
+    "--draw": (
+        "K/N",
+        "only draw samples, for a gate on the same store: the K-th of N shares; without K/N what no other draws",
+    ),
     "--max-cost": ("AMOUNT", "draw no more once this is spent; versions need a `price`"),
     "--deadline": ("DURATION", "draw no more so long after the start, such as 20m"),
     "--inconclusive": ("fail|warn", "whether an inconclusive verdict fails (exit code 8) or warns"),
@@ -43,7 +48,8 @@ _OPTIONS: dict[str, tuple[str | None, str]] = {
     "--store": ("URL", "SQLite path or SQLAlchemy URL (default: .steelyard/store.db)"),
 }
 """By name, what stands for the value (None where there is none), and the help."""
-_NO_SETTINGS = ("--task", "--case", "--offline", "--for-baseline", "--fresh")
+_NO_SETTINGS = ("--task", "--case", "--offline", "--for-baseline", "--fresh", "--draw")
+_WHAT_IS_FREE = "1/1"
 _LAID_OVER = tuple(name.strip("-").replace("-", "_") for name in _OPTIONS if name not in _NO_SETTINGS)
 _NUMBERS: dict[str, type[int] | type[float]] = {"samples": int, "best_of": int, "concurrency": int, "max_cost": float}
 
@@ -56,6 +62,8 @@ def add_options(parser: pytest.Parser) -> None:
             group.addoption(name, action="store_true", help=text)
         elif name == "--task":
             group.addoption(name, metavar=metavar, help=text, action="append", default=[])
+        elif name == "--draw":
+            group.addoption(name, metavar=metavar, help=text, nargs="?", const=_WHAT_IS_FREE)
         else:
             group.addoption(name, metavar=metavar, help=text)
 
@@ -103,7 +111,29 @@ def run_options(config: pytest.Config, known: RunOptions) -> RunOptions:
     """Add what the command line says to what is known of a run beyond the settings."""
     option = config.getoption
     given = {name: option(name) for name in ("offline", "fresh", "for_baseline")}
-    return replace(known, **given, cases=option("case") or "*")
+    return replace(known, **given, cases=option("case") or "*", share=share_of(config))
+
+
+def share_of(config: pytest.Config) -> Share | None:
+    """What the session draws for a gate that another decides; None for a session that decides.
+
+    Raises:
+        SettingsError: `--draw` says no share, or stands beside an option that it can't.
+    """
+    from harness.errors import SettingsError
+
+    text = config.getoption("draw")
+    if text is None:
+        return None
+    number, slash, of = text.partition("/")
+    if not (slash and number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise SettingsError(f"--draw {text}: write --draw 3/8, or --draw after the tests: pytest suites --draw")
+    for name in ("offline", "fresh"):
+        if config.getoption(name):
+            raise SettingsError(f"--draw fills the store with what is missing: leave --{name} out.")
+    if getattr(config.option, "numprocesses", None):
+        raise SettingsError("--draw runs in one process: leave -n out, and start it several times.")
+    return int(number), int(of)
 
 
 def _search_start(config: pytest.Config) -> Path:

@@ -13,7 +13,7 @@ import pytest
 from harness.errors import UsageError
 from harness.plugin import window
 from harness.plugin.collection.items import Collection, copies_lines, is_evaluation, near_lines
-from harness.plugin.ending import ReportDelivery, discard_report, prepare_reports
+from harness.plugin.ending import ReportDelivery, discard_report, drawn_lines, prepare_reports
 from harness.plugin.loop.interrupts import Interrupts
 from harness.plugin.options import runs_bodies
 from harness.plugin.outcomes import ACCEPTED, ENDED, VERDICT, as_usage, conclude, harmless, refusing, session_exit_code
@@ -40,6 +40,12 @@ class GateSession:
         self._driver: Driver | None = None
         self._windows: dict[pytest.Item, list[str]] = {}
         self._n_inconclusive = 0
+        self._drawn: list[str] = []
+
+    @functools.cached_property
+    def only_draws(self) -> bool:
+        """Whether the session fills the store for a gate that another decides."""
+        return self.config.getoption("draw") is not None
 
     @property
     def is_asked(self) -> bool:
@@ -79,7 +85,7 @@ class GateSession:
         self.n_collected, self.n_chosen = collection.n_collected, len(collection.evaluations)
         if self.is_worker:
             return
-        if (collection.errors or collection.evaluations) and runs_bodies(self.config):
+        if (collection.errors or collection.evaluations) and runs_bodies(self.config) and not self.only_draws:
             discard_report(collection)
         if collection.errors:
             raise pytest.UsageError(*as_usage(collection.errors))
@@ -97,13 +103,13 @@ class GateSession:
 
         settings, hooks = self.collection.settings, find_hooks(self.config.pluginmanager)
         self.interrupts.listen()
-        if not self.is_worker:
+        if not (self.is_worker or self.only_draws):
             prepare_reports(settings)
         sandbox_of_run.set(settings.sandbox)
         with shown_builds(self.config) as progress:
             run = open_run(settings, self.collection.run_options, progress)
         ids = tuple(evaluation.id for evaluation in self.collection.evaluations.values())
-        announcer = Announcer(self.config, run, ids, hooks)
+        announcer = Announcer(self.config, run, ids, {name: [] for name in hooks} if self.only_draws else hooks)
         self._driver = Driver(self.config, run, self.interrupts, announcer)
         announcer.started()
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
@@ -142,6 +148,10 @@ class GateSession:
             raise
         if (lacking := run.skipped(own)) is not None:
             skip_item(lacking)
+        if self.only_draws:
+            if troubles := run.collectors[own].troubles:
+                pytest.fail("\n".join(troubles), pytrace=False)
+            return
         conclude(item, run, run.verdicts(own), self.collection.settings.inconclusive)
 
     def _window(self, first: pytest.Function) -> list[Evaluation]:
@@ -183,12 +193,15 @@ class GateSession:
             report.duration = driver.run.duration_s(evaluation.id)
             report.steelyard_verdict = item.stash.get(VERDICT, None)  # type: ignore[attr-defined]
             report.steelyard_accepted = item.stash.get(ACCEPTED, False)  # type: ignore[attr-defined]
+            report.steelyard_only_drawn = self.only_draws  # type: ignore[attr-defined]
         return report
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, Any] | None:
         """Called for each report: the word and letter of an evaluation that did not pass are its verdict's."""
         verdict = getattr(report, "steelyard_verdict", None)
+        if getattr(report, "steelyard_only_drawn", False) and report.passed:
+            return "drawn", "d", "DRAWN"
         if getattr(report, "steelyard_accepted", False):
             return "accepted", "a", ("ACCEPTED", {"yellow": True})
         if verdict is None or report.when != "call" or not report.failed:
@@ -248,6 +261,11 @@ class GateSession:
             session.exitstatus = session_exit_code(known, counting, only_inconclusive, inconclusive)
             if driver is None:
                 return
+            if self.only_draws:
+                driver.run.sampler.keep_failures()
+                self._drawn = drawn_lines(driver.run, self.config.invocation_params.args)
+                driver.close()
+                return
             outcome.report = driver.report(int(session.exitstatus), n_unreached)
             if not self.is_worker:
                 outcome.write(session)
@@ -279,6 +297,13 @@ class GateSession:
         if self.is_worker:
             return
         self.outcome.show(terminalreporter)
+        if self._drawn:
+            from harness.reporting.shared.text import wrap
+
+            for text in self._drawn:
+                for line in wrap(text, self.config.get_terminal_writer().fullwidth):
+                    terminalreporter.write_line(line)
+            return
         has_run = self.outcome.report is not None and bool(self.outcome.report.evaluations)
         is_over = runs_bodies(self.config) and exitstatus in ENDED and not self.outcome.problems
         if self.n_collected and is_over and not has_run:

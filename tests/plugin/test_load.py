@@ -101,6 +101,12 @@ def test_evaluations_of_one_plan_share_their_blocks_and_others_come_first(gate: 
     assert "4 samples asked for, all drawn now 10 blocks asked for, all measured now" in told
 
 
+def test_blocks_are_no_work_of_many_machines(gate: Project) -> None:
+    body(gate, "return load.itl")
+    result = gate.run(*PAIR, "--draw", "-rs")
+    result.stdout.fnmatch_lines(["*it is measured by the gate itself, on one machine, and not with --draw*"])
+
+
 @pytest.mark.nightly
 def test_a_candidate_alone_is_held_to_its_threshold(gate: Project) -> None:
     body(gate, "return load.itl", threshold=0.004, margin="90 %")

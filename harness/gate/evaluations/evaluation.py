@@ -118,7 +118,7 @@ def read_plan(
     samples = values.get("samples", settings.samples)
     samples = samples_for_recording(samples, candidates) if is_recorded and "samples" not in options else samples
     samples, design = words.samples or 1 if exact else samples, values.get("design", settings.design)
-    if words.review is not None or candidates != "noted" or {"for_baseline", "draw"} & {*options}:
+    if words.review is not None or candidates != "noted" or {"for_baseline", "measured"} & {*options}:
         design = "fixed"
     elif words.per == "case":
         design = "fixed" if exact or design == "fixed" else "sequential"
@@ -130,7 +130,7 @@ def read_plan(
         margin_is_default="margin" not in values and settings.margin_is_default,
         margin_is_relative=is_relative(words.margin),
         samples=samples,
-        max_samples=None if "draw" in options else values.get("max_samples", settings.max_samples),
+        max_samples=None if "measured" in options else values.get("max_samples", settings.max_samples),
         per=words.per,
         design=design,
         about=values.get("about", settings.about),

@@ -317,7 +317,9 @@ def _assemble(
 def _store_run(
     store: Store, run_id: str, created: str, described: dict[str, Any], settings: Settings, options: RunOptions
 ) -> None:
-    """Enter the run in the store: what it seals, and that the key opened this."""
+    """Enter the run in the store: what it seals, and that the key opened this; what only draws is none."""
+    if options.share is not None:
+        return
     sealed = sealed_ids(options.evaluations)
     own: dict[str, Any] = {SEALED: {"evaluations": sealed, "seal": settings.seal}} if sealed else {}
     own |= {PART: True} if options.evaluations and all(each.is_part for each in options.evaluations) else {}
@@ -385,10 +387,13 @@ def _enter(
         anchor=Anchor(anchor, sides_of_anchor(options.recordings.get("anchor"), asked, store.begun)),
         is_fresh=options.fresh,
         max_age_s=None if options.recordings else oldest(*sources.sides),
-        begin=partial(_begin, store, prints, may_draw=not (options.offline and asks_models)),
+        begin=partial(_begin, store, prints, unable=_why_none_begins(options, asks_models=asks_models)),
         green_runs=lambda: green_runs(store.runs()),
     )
-    return enter_looks(store.looks, family, run_id, asked)
+    if options.share is None:
+        return enter_looks(store.looks, family, run_id, asked)
+    with Store.open(store_url(settings), readonly=True) as only_read:  # the look that a gate has begun, or will begin
+        return enter_looks(only_read.looks, family, run_id, asked)
 
 
 def _refuse_shared_luck(sources: Iterable[SampleSource], recordings: Container[Role]) -> None:
@@ -414,21 +419,32 @@ def _candidate_notes(ledger: Mapping[str, Entry], settings: Settings) -> list[st
     )
 
 
-def _begin(store: Store, prints: Mapping[str, str], *, may_draw: bool) -> dict[str, Draws]:
+def _why_none_begins(options: RunOptions, *, asks_models: bool) -> str:
+    """Say why a run can't draw anew what was looked at; "" where it can."""
+    if not (options.share or (options.offline and asks_models)):
+        return ""
+    way, advice = "--offline draws nothing", "Run without --offline"
+    if options.share:
+        way, advice = "--draw begins no look", "Start the gate itself, on this store, and --draw beside it"
+    return (
+        f"{way}, and cases that were seen were changed, left out or pruned since, or their samples are older than "
+        "max_age, so that all would be drawn anew, as another look; or a candidate that is counted is new. "
+        f"{advice}, or run with the cases that were seen and a longer max_age."
+    )
+
+
+def _begin(store: Store, prints: Mapping[str, str], *, unable: str) -> dict[str, Draws]:
     """Begin a generation of each version, one where it has several roles.
 
     Args:
         prints: fingerprints by role.
+        unable: why this run begins none; "" where it may.
 
     Raises:
-        SettingsError: nothing is drawn in this run.
+        SettingsError: it begins none.
     """
-    if not may_draw:
-        raise SettingsError(
-            "--offline draws nothing, and cases that were seen were changed, left out or pruned since, or their "
-            "samples are older than max_age, so that all would be drawn anew, as another look; or a candidate that is "
-            "counted is new. Run without --offline, or with the cases that were seen and a longer max_age."
-        )
+    if unable:
+        raise SettingsError(unable)
     begun = {each: store.generations(each, fresh=True) for each in dict.fromkeys(prints.values())}
     return {name: begun[each] for name, each in prints.items()}
 

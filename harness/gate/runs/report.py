@@ -42,7 +42,10 @@ def make_report(run: Run, *, exit_code: int, wall_s: float, n_unreached: int = 0
         skipped=run.all_skipped,
         notes=(
             *run.notes,
-            *(Note("problem", without_traceback(text)) for text in (*_of_failures(run), *_unstored(run))),
+            *(
+                Note("problem", without_traceback(text))
+                for text in (*_of_failures(run), *_unstored(run), *_of_strangers(run))
+            ),
             *(Note("problem", without_traceback(text), name) for name, text in late),
             *(Note("draws", text) for text in _of_older_draws(run)),
         ),
@@ -84,6 +87,20 @@ def _of_older_draws(run: Run) -> list[str]:
                 "a run without --fresh that requires nothing; --fresh draws all anew"
             )
     return notes
+
+
+def _of_strangers(run: Run) -> list[str]:
+    """Where samples are missing: tell of versions that the store has samples of, and that no gate ever had."""
+    if not any(each.lacks_samples for each in run.collectors.values()):
+        return []
+    own = {each.version.fingerprint: each.version.name for each in run.asked}
+    others = [each for each in run.store.info().versions if not each.names and each.fingerprint not in own]
+    asked = ", ".join(f"{name} is {fingerprint[:12]}" for fingerprint, name in own.items())
+    return [
+        f"The store has {each.samples:,} samples of a version that no gate had, {each.fingerprint[:12]}: where "
+        f"--draw drew them, settings, code or weights differ from those here ({asked})"
+        for each in others
+    ]
 
 
 def _unstored(run: Run) -> list[str]:

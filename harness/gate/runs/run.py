@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.config import Settings
+from harness.config.roles import AGAINST
 from harness.config.versions import GIT
 from harness.decisions import Look, Observations, decide
 from harness.decisions.looks import CLOSED
@@ -29,7 +30,7 @@ from harness.gate.sampling.body_errors import describe
 from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.feeding import Feeder
 from harness.gate.sampling.ledger import Entry
-from harness.gate.sampling.order import order_of
+from harness.gate.sampling.order import Share, order_of
 from harness.models.version import Version, answers
 from harness.records import Change, Note, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef, Waiver
 from harness.requests import Sampler, SampleSource
@@ -60,6 +61,7 @@ class RunOptions:
         notes: sentences for the report on what is known of them.
         is_missing: tells of an id whether the suite had such an evaluation, and has it no more.
         waivers: the evaluations that are accepted, or were.
+        share: what it draws for a gate that another process decides; None for a gate.
     """
 
     offline: bool = False
@@ -77,6 +79,7 @@ class RunOptions:
     notes: tuple[str, ...] = ()
     is_missing: Callable[[str], bool] = field(default=lambda _: False)
     waivers: tuple[Waiver, ...] = ()
+    share: Share | None = None
 
     @property
     def recording(self) -> Recording | None:
@@ -120,23 +123,21 @@ class Run:
 
     def __post_init__(self) -> None:
         """Begin with nothing sampled."""
-        asked: dict[Role, SampleSource | None]
-        asked = {"candidate": self.candidate, "baseline": self.baseline, "anchor": self.anchor}
         self._recordings = self.options.recordings
-        self._sources: dict[Role, SampleSource] = {role: each for role, each in asked.items() if each is not None}
+        against = {role: each for role in AGAINST if (each := getattr(self, role)) is not None}
+        self._sources: dict[Role, SampleSource] = {"candidate": self.candidate, **against}
         self._level = self.settings.confidence_level
         self.closed = closed_ids(self.options.evaluations, self.settings)
+        self._only_draws = self.options.share is not None
         self.feeder = Feeder(self._sources, self.judges, self.sampler, self.settings.concurrency, 1 - self._level)
         self._blocks = BlockRoom(self.store, self.sampler, self._sources)
         self.collectors: dict[str, Collector] = {}  # by the id of the evaluation
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._measuring: set[str] = set()
         self._spans: dict[str, tuple[float, float]] = {}
-        self._verdicts: dict[str, tuple[Verdict, ...]] = {}
-        self._changes: list[tuple[Verdict, list[Change]]] = []
+        self._verdicts, self._changes = dict[str, tuple[Verdict, ...]](), list[tuple[Verdict, list[Change]]]()
         self._shown: tuple[Change, ...] | None = None
-        self._skipped: dict[str, str] = {}
-        self._abandoned: set[str] = set()
+        self._skipped, self._abandoned = dict[str, str](), set[str]()
         self._rows: list[ScoreRow] = []
         self._storing: tuple[Future[int], list[ScoreRow]] | None = None
 
@@ -153,6 +154,9 @@ class Run:
 
     async def _sample(self, evaluation: Evaluation) -> None:
         """Make what the bodies take of the versions' lineages, measure blocks, and feed the bodies."""
+        if self._only_draws and evaluation.plan.in_blocks:
+            self._skip(evaluation.id, "it is measured by the gate itself, on one machine, and not with --draw")
+            return
         try:
             async with asyncio.timeout(self.feeder.left_s):
                 await self._prepare(evaluation)
@@ -230,6 +234,8 @@ class Run:
         prints = {role: self._sources[role].version.fingerprint for role in roles}
         may_be_cut, n_versions = self.sampler.spending.limits.bounded, len(prints) + len(recorded)
         order = order_of(evaluation, n_versions, self.settings.seed, may_be_cut=may_be_cut, drawn=entry.order)
+        if self.options.share is not None:
+            order = order.of_worker(self.options.share, evaluation.id)
         name = (self.settings.anchor or "") if anchor is None else anchor.version.name
         beside = Against(recorded, without, name)
         collector = Collector(evaluation, order, prints, self._keep_row, entry, beside)
@@ -237,7 +243,7 @@ class Run:
         return collector
 
     def _keep_row(self, row: ScoreRow) -> None:
-        self._rows.append(row)
+        self._rows += () if self._only_draws else (row,)
         if len(self._rows) >= _ROWS_AT_ONCE and (self._storing is None or self._storing[0].done()):
             self._await_storing()
             rows, self._rows = self._rows, []
@@ -278,6 +284,8 @@ class Run:
         for note in self.changed() if ids else ():
             for name in ids:
                 self.collectors[name].note(note)
+        if self._only_draws:  # nothing is looked at
+            return
         observed = {name: self.collectors[name].observed() for name in ids}
         try:
             verdicts = self._verdicts_of(observed)
@@ -400,7 +408,7 @@ class Run:
             known: evaluations that are left out.
         """
         verdicts: list[Verdict] = []
-        for name, collector in self.collectors.items():
+        for name, collector in () if self._only_draws else self.collectors.items():
             is_open = name not in known and name not in self._verdicts and not collector.asks_people
             if is_open and name in self._tasks and self._tasks[name].done():
                 with suppress(ArithmeticError, ValueError):  # is told at the end

@@ -106,6 +106,11 @@ class BodyErrors:
     def _add(self, step: int, text: str, group: str, frames: tuple[str, ...] | None = None) -> None:
         self._met.append(_Met(step, text[:_TEXT_KEPT], group[:_TEXT_KEPT], frames))
 
+    @property
+    def lacks_samples(self) -> bool:
+        """Whether any sample was not in the store."""
+        return bool(self._missing)
+
     def lines(self, end: int, case_of: CaseOf) -> tuple[str, ...]:
         """List what went wrong before a step, most frequent first; empty if nothing did."""
         n_missing = sum(count for step, count in self._missing.items() if step < end)

@@ -254,6 +254,16 @@ class Collector:
         self.note(f"interrupted after {self.done:,} of {self.total:,} samples{held_up}; run again to go on from there")
 
     @property
+    def lacks_samples(self) -> bool:
+        """Whether samples were not in the store, and nothing is drawn."""
+        return self._tally.lacks_samples
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What went wrong in bodies, most frequent first."""
+        return self._tally.lines(self._end(), self._case_of)
+
+    @property
     def late_errors(self) -> str:
         """The errors of cases that the decision did not need; "" where there are none."""
         text = "" if self.upto is None else self._tally.late(self.upto, self._case_of)

@@ -128,7 +128,10 @@ class Feeder:
         fewer, so that none is far ahead when the budget ends.
         """
         collector, is_frugal = feeding.collector, self._sampler.spending.limits.are_shared
-        if collector.order.interleaved:
+        if piece := collector.order.piece:
+            if step // piece > collector.complete // piece:
+                return False
+        elif collector.order.interleaved:
             complete, room = collector.complete, self._concurrency // (len(self._sources) * max(1, len(self._feedings)))
             ahead = max(_FEWEST_STEPS_AHEAD, min(_MOST_STEPS_AHEAD, room), complete // _SHARE_AHEAD)
             ahead = min(ahead, max(_FIRST_STEPS, complete)) if is_frugal else ahead

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import math
+import random
+import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.records import Role
 
 _TIMES_THE_FIXED_DESIGN = 1.5
 _NORMAL_95 = 1.6448536269514722
+_MOST_IN_PIECE, _PIECES = 256, 4
+Share = tuple[int, int]
+"""The part of the draws that a worker makes, as the third of 8; (1, 1) for those that no other makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,8 @@ class Order:
         batch: samples of a step.
         interleaved: whether the versions take turns step by step, so that its first steps are of use by themselves.
         stops: whether it stops when it is decided.
+        piece: steps that one of several workers takes in an order of its own, so that each has other work; a piece
+            begins when the one before is complete. 0: the steps are taken as they come.
     """
 
     cases: tuple[int, ...]
@@ -31,6 +38,7 @@ class Order:
     batch: int
     interleaved: bool
     stops: bool
+    piece: int = 0
 
     @property
     def _n_batches(self) -> int:
@@ -54,9 +62,27 @@ class Order:
 
     def work(self, roles: tuple[Role, ...]) -> Iterator[tuple[Role, int]]:
         """Version and step, in the order in which they are started."""
+        steps: Sequence[int] = range(self.n_steps)
+        if self.piece:
+            pieces = (steps[begin : begin + self.piece] for begin in range(0, self.n_steps, self.piece))
+            steps = [step for each in pieces for step in random.sample(each, len(each))]
         if self.interleaved:
-            return ((role, step) for step in range(self.n_steps) for role in roles)
-        return ((role, step) for role in roles for step in range(self.n_steps))
+            return ((role, step) for step in steps for role in roles)
+        return ((role, step) for role in roles for step in steps)
+
+    def of_worker(self, share: Share, name: str) -> Order:
+        """The order of one of several workers that draw for a gate: a fixed share of the cases, or all, until they are
+        decided, of which it draws what no other does.
+
+        Args:
+            name: of the evaluation; those of a single case go to different workers.
+        """
+        number, of = share
+        if of > 1:
+            first = (number - 1 + zlib.crc32(name.encode())) % of
+            return replace(self, cases=self.cases[first::of], interleaved=False, stops=False)
+        piece = min(_MOST_IN_PIECE, -(-self.n_steps // _PIECES)) if self.interleaved else self.n_steps
+        return replace(self, piece=max(1, piece))
 
 
 def order_of(

@@ -168,7 +168,7 @@ class Collection:
             noted={
                 **evaluation_notes((each, _source(keywords_of(item))) for item, each in self.evaluations.items()),
                 **commit_note(settings),
-                **({"is_gate": False} if "draw" in self._options() else {}),
+                **({"is_gate": False} if "measured" in self._options() else {}),
             },
             evaluations=tuple(self.evaluations.values()),
             family=tuple(each for each, names in wanted.items() if can_have(home, version, frozenset(names))),
@@ -308,7 +308,7 @@ class Collection:
         from harness.gate.evaluations.resemblance import find_copies
 
         selected = select_cases(cases, self._config.getoption("case") or "*")
-        is_part = len(selected) < len(cases) or "draw" in self._options()
+        is_part = len(selected) < len(cases) or "measured" in self._options()
         plan = with_design(plan, len(selected), self.settings.confidence_level)
         check_evaluation(plan, selected, where=item.nodeid, is_part=is_part)
         # A body that reads an `id` may ask about it: then no field tells what it asks.
@@ -320,7 +320,7 @@ class Collection:
 
     def _options(self) -> list[str]:
         """List the options of plans that the command line gives."""
-        return [name for name in ("samples", "for_baseline", "draw") if self._config.getoption(name, None)]
+        return [name for name in ("samples", "for_baseline", "measured") if self._config.getoption(name, None)]
 
     def _id(self, node: str, path: Path) -> str:
         """pytest's id with the path from the project's folder, wherever pytest has its root."""

@@ -90,3 +90,26 @@ def test_a_step_holds_the_bodies_that_are_said_to_be_in_it() -> None:
     assert steps[:3] == [[(2, 0), (2, 1), (2, 2)], [(2, 3), (2, 4), (2, 5)], [(2, 6)]]
     assert [body for step in steps for body in step] == [(case, sample) for case in (2, 0) for sample in range(7)]
     assert order.n_bodies == 14
+
+
+def test_shares_of_workers_are_all_cases_once_and_single_cases_go_to_different_ones() -> None:
+    order = order_of(evaluation(41), 2, 0)
+    shares = [order.of_worker((number, 4), "test").cases for number in range(1, 5)]
+    assert sorted(case for share in shares for case in share) == list(range(41))
+    assert {len(share) for share in shares} == {10, 11}
+    alone = order_of(evaluation(1, per="case", threshold=0.8, margin=0.1), 1, 0)
+    taken = [number for name in map(str, range(40)) for number in (1, 2) if alone.of_worker((number, 2), name).cases]
+    assert len(taken) == 40
+    assert set(taken) == {1, 2}
+
+
+def test_a_worker_takes_the_steps_of_a_piece_in_an_order_of_its_own() -> None:
+    order = order_of(evaluation(), 2, 0).of_worker((1, 1), "test")
+    steps = [step for role, step in order.work(("candidate", "baseline")) if role == "candidate"]
+    assert order.piece == 10
+    assert [sorted(steps[begin : begin + 10]) for begin in (0, 10, 20, 30)] == [
+        list(range(begin, begin + 10)) for begin in (0, 10, 20, 30)
+    ]
+    assert steps != sorted(steps)
+    whole = order_of(evaluation(design="fixed"), 2, 0).of_worker((1, 1), "test")
+    assert (whole.piece, sorted(step for _, step in whole.work(("candidate",)))) == (40, list(range(40)))
