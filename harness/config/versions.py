@@ -171,6 +171,7 @@ class VersionSettings:
         checkout: of the commit that its code and files are of; None for those of the project as it lies there.
         registry: address of the MLflow whose registry has its weights, where one is known. It may hold a password:
             never shown.
+        unbuilt: why one of its steps could not be built, and what of it is kept; "" for one that can be asked.
     """
 
     name: str
@@ -188,6 +189,7 @@ class VersionSettings:
     steps: tuple[BuildStep, ...] = ()
     checkout: Checkout | None = None
     artifact: Artifact | None = None
+    unbuilt: str = ""
 
     def root(self, project: Path) -> Path:
         """The folder that its relative paths start from: that of its commit, else the project's."""

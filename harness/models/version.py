@@ -198,6 +198,9 @@ def load_version(settings: VersionSettings, root: Path, *, offline: bool = False
         if settings.artifact is None:
             raise CorpusError(f"{settings.name} is not built here: `steelyard build {settings.name}` does that.")
         return Version(settings.name, settings, settings.artifact.digest[:_DIGITS])
+    if settings.unbuilt:
+        steps = [(each.kind, str(each.settings), each.artifact and each.artifact.digest) for each in settings.steps]
+        return Version(settings.name, settings, _digest({"unbuilt": steps, **_identity(settings)}))
     made_of = engine_spec(settings.engine).identity_of(settings, root)
     enriched = settings.retrieval is not None or settings.context is not None
     enrichment = Enrichment(settings, root) if enriched else None

@@ -19,7 +19,7 @@ from harness.config import Settings, VersionSettings
 from harness.config.artifacts import Artifact, builds
 from harness.config.corpora import CORPUS
 from harness.config.customization import BuildStep
-from harness.errors import SettingsError, UsageError
+from harness.errors import SettingsError, SteelyardError, UsageError
 from harness.stages.build_state import NOTE, BuildProgress, BuildState, unseen
 
 
@@ -51,6 +51,8 @@ BUILDERS: Mapping[str, str] = {
     "retrieval": "harness.stages.customization.passages",
 }
 """The module that builds a corpus, or a step by its kind."""
+TRAINED = ("distilled", "adapter")
+"""Steps that go on from the weights of the steps before."""
 
 
 def built(
@@ -60,6 +62,7 @@ def built(
     progress: BuildProgress = unseen,
     offline: bool = False,
     before: BuildStep | None = None,
+    partly: bool = False,
 ) -> VersionSettings:
     """The version of this name, with all that it is made of built and named by it.
 
@@ -67,6 +70,7 @@ def built(
         progress: is told how far each building is.
         offline: build nothing. What is known to have been built, as the store has it, need not be here then.
         before: one of its steps, before which it stops; None for all of them.
+        partly: give the version with what can be built of it, and why the rest can't be, where building a step fails.
 
     Raises:
         SettingsError: there is no such version, or something is not built and `offline`.
@@ -86,7 +90,12 @@ def built(
         progress(BuildState(name, "starting"))
         with reporting_step(home, step):
             tell = partial(_tell, progress, name, _table(home, step))
-            made = builder.build_version(home, version, cast("BuildStep", step), tell)
+            try:
+                made = builder.build_version(home, version, cast("BuildStep", step), tell)
+            except SteelyardError as failure:
+                if not partly or step is None:
+                    raise
+                return replace(version, unbuilt=f"{name} could not be built. {_table(home, step)}: {failure}")
         progress(BuildState(name, "done"))
         return made
 
@@ -117,6 +126,8 @@ def _resolved(
     if before is None and key in known:
         return cast("VersionSettings", known[key])
     for builder, step in _builders(version):
+        if version.unbuilt and step is not None and step.kind in TRAINED:
+            continue
         if before is not None and step is not None and (step.version, step.kind) == (before.version, before.kind):
             return version
         with reporting_step(home, step):
@@ -124,6 +135,9 @@ def _resolved(
         if (made := made or build(builder, version, step)) is None:
             return None
         version = made
+    if version.unbuilt:
+        kept = [f"{each.kind} of {each.version}" for each in version.steps if each.artifact is not None]
+        version = replace(version, unbuilt=f"{version.unbuilt} Kept: {', '.join(kept) or 'none of its steps'}.")
     known[key] = version
     return version
 

@@ -25,23 +25,28 @@ class StageFixture:
         is_exact: whether a body that takes nothing else comes to the same whenever it runs, so that one sample of a
             case is enough, and no verdict allows for chance.
         of_model: whether only a version that answers can have it. Any other needs a corpus in the version's lineage.
+        step: the kind of the step that it is about, which may be built where another of the version could not be; ""
+            for one that needs no step, None for one that needs them all.
     """
 
     maker: str
     is_exact: bool = False
     of_model: bool = True
+    step: str | None = None
 
 
 STAGE_FIXTURES: Mapping[str, StageFixture] = {
-    "corpus": StageFixture("harness.stages.data.versions:load_corpus", is_exact=True, of_model=False),
+    "corpus": StageFixture("harness.stages.data.versions:load_corpus", is_exact=True, of_model=False, step=""),
     "weights": StageFixture("harness.stages.foundation.weights:load_weights", is_exact=True),
     "reference": StageFixture("harness.stages.foundation.reference:load_reference"),
     "teacher": StageFixture("harness.stages.lineage:load_teacher"),
     "base": StageFixture("harness.stages.lineage:load_base"),
-    "distillation": StageFixture("harness.stages.distillation.distillation:load_distillation", is_exact=True),
-    "adapter": StageFixture("harness.stages.customization.adapter_effect:load_adapter", is_exact=True),
-    "prompt": StageFixture("harness.stages.customization.prompt:load_prompt", is_exact=True),
-    "retriever": StageFixture("harness.stages.customization.passages:load_retriever", is_exact=True),
+    "distillation": StageFixture(
+        "harness.stages.distillation.distillation:load_distillation", is_exact=True, step="distilled"
+    ),
+    "adapter": StageFixture("harness.stages.customization.adapter_effect:load_adapter", is_exact=True, step="adapter"),
+    "prompt": StageFixture("harness.stages.customization.prompt:load_prompt", is_exact=True, step=""),
+    "retriever": StageFixture("harness.stages.customization.passages:load_retriever", is_exact=True, step="retrieval"),
     "needles": StageFixture("harness.stages.customization.needles:load_needles", is_exact=True),
     "repeats": StageFixture("harness.stages.inference.repeats:load_repeats"),
     "server": StageFixture("harness.stages.inference.serving:start_server"),

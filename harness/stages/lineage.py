@@ -16,7 +16,7 @@ from typing import Any
 from harness.config import Settings, VersionSettings
 from harness.config.customization import DistilledSettings
 from harness.config.roles import corpus_name
-from harness.errors import AnswersNothingError, NotInLineageError
+from harness.errors import AnswersNothingError, NotInLineageError, SettingsError
 from harness.models.engine import Engine
 from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
@@ -111,6 +111,9 @@ class Lineages:
     def _make(self, fixture: StageFixture, version: Version) -> Any:
         if fixture.of_model and not answers(version.settings):
             raise AnswersNothingError(version.name)
+        made = {"", *(each.kind for each in version.settings.steps if each.artifact is not None)}
+        if version.settings.unbuilt and fixture.step not in made:
+            raise SettingsError(version.settings.unbuilt)
         tell = partial(self._phases.__setitem__, version.name)
         context = replace(self._contexts[version.name], progress=tell)
         return pkgutil.resolve_name(fixture.maker)(version, context)

@@ -20,7 +20,7 @@ from harness.store.samples import StoreTables, chunks
 from harness.store.schema import draw_leases as leases
 from harness.store.schema import samples
 
-LEASE_S = 10.0
+LEASE_S = 30.0
 _PLACE = leases.c.key, leases.c.sample_index
 _KEYS: Any = bindparam("keys", expanding=True)
 _NOT_FREE = union_all(

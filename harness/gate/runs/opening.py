@@ -104,7 +104,8 @@ def _built(settings: Settings, options: RunOptions, progress: BuildProgress) -> 
         check_versions(settings, names)
     for name in names:
         version_named(settings, name)
-    return {name: built(settings, name, progress=progress, offline=options.offline) for name in names}
+    offline = options.offline
+    return {name: built(settings, name, progress=progress, offline=offline, partly=not offline) for name in names}
 
 
 def _known_builds(settings: Settings, options: RunOptions) -> Builds:
@@ -125,7 +126,7 @@ def _engines(versions: Mapping[str, Version], settings: Settings) -> dict[str, E
     by_key: dict[str, Engine] = {}
     engines = {}
     for name, version in versions.items():
-        if answers(version.settings):
+        if answers(version.settings) and not version.settings.unbuilt:
             key = engine_key(version)
             if key not in by_key:
                 by_key[key] = create_engine(version, settings.root)
@@ -220,12 +221,13 @@ class _Opening:
         for each in (self._candidate, *self._against.values()):
             # Where some answers are stored, a body that asks for others ends in the same error.
             known = each.generation, *each.older
-            if each.unasked and not store.has_draws(each.version.fingerprint, known, each.first_index):
+            is_elsewhere = each.unasked and not each.version.settings.unbuilt
+            if is_elsewhere and not store.has_draws(each.version.fingerprint, known, each.first_index):
                 raise each.missing()
 
     def _source(self, name: str, first_index: int = 0) -> SampleSource:
         version, (newest, *older) = self._versions[name], self._generations.of(self._versions[name])
-        unasked = why_unasked(version, self._settings)
+        unasked = version.settings.unbuilt or why_unasked(version, self._settings)
         engine = None if unasked else self._engines.get(name)
         return SampleSource(version, engine, newest, first_index, tuple(older), unasked=unasked)
 
@@ -239,6 +241,7 @@ class _Opening:
         every = [each.version for each in (candidate, *self._against.values(), *self._judges)]
         of_versions = [
             *version_notes(*every, root=settings.root, runs=store.runs),
+            *filter(None, dict.fromkeys(each.settings.unbuilt for each in every)),
             *anchor_notes(described, options.recordings.get("anchor"), store.gates()),
         ]
         missing = missing_notes(options, candidate.version.fingerprint, store)

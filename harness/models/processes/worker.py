@@ -372,11 +372,20 @@ def _in_background(work: Coroutine[Any, Any, Any]) -> Future[Any]:
     return asyncio.run_coroutine_threadsafe(work, _background()[0])
 
 
-@functools.cache
+_BEGINNING = threading.Lock()
+"""Held while the event loop begins: two first callers would have two loops, and what one awaits of the other hangs."""
+
+
 def _background() -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
     """The event loop of all workers whose callers wait, in a thread of its own, so that no signal interrupts how a
     process is started and put away.
     """
+    with _BEGINNING:
+        return _begun()
+
+
+@functools.cache
+def _begun() -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -384,7 +393,7 @@ def _background() -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_background.cache_clear)
+    os.register_at_fork(after_in_child=_begun.cache_clear)
 
 
 def _beside_others() -> dict[str, str]:

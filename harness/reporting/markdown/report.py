@@ -16,7 +16,7 @@ from harness.records import Report, VerdictKind
 from harness.reporting.shared.cases import ShownAnswer, case_to_see, shown_changes
 from harness.reporting.shared.figures import count
 from harness.reporting.shared.names import COMMENT_NAME, kind_in_words
-from harness.reporting.shared.table import greens_in_words, rows
+from harness.reporting.shared.table import TableRow, greens_in_words, rows
 from harness.reporting.shared.text import printable
 from harness.reporting.terminal.report import chosen, facts, headline, is_kept
 from harness.reporting.wording.failure import sentence
@@ -26,6 +26,7 @@ MOST_CHARACTERS = 65_535
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[ ./_]?-?[A-Za-z0-9])*")
 _LONGEST_NAME = 80
+_REQUIREMENT = re.compile(r"^\s*(?:(business|non[- ]?functional)\s*:)?\s*(.*?)\s*$", re.IGNORECASE | re.DOTALL)
 _MARKS = {
     VerdictKind.ERROR: "⚠️",
     VerdictKind.FAILED: "❌",
@@ -126,6 +127,7 @@ def _rendered(
         others=others[:n_rows],
         n_hidden=max(0, len(others) - n_rows),
         passed=greens_in_words(report, passed) if passed else "",
+        requirements=requirements(every)[:n_rows],
         moved=moved[:n_rows],
         notes=notes[:_MOST_NOTES],
         n_more_notes=max(0, len(notes) - _MOST_NOTES),
@@ -133,6 +135,22 @@ def _rendered(
         steps=[step for step in report.steps if not step.is_local],
         link=link,
     )
+
+
+def requirements(every: Sequence[TableRow]) -> list[tuple[str, str, list[TableRow]]]:
+    """List requirements with their kind and the evaluations that stand for them, business before non-functional; []
+    where there are not both kinds.
+
+    Args:
+        every: the worst first.
+    """
+    groups: dict[tuple[str, str], list[TableRow]] = {}
+    for row in every:
+        kind, text = _REQUIREMENT.findall(row.verdict.plan.requirement or "")[0]
+        if text:
+            groups.setdefault(("non-functional" if kind[:1] in "nN" and kind else "business", text), []).append(row)
+    matrix = [(*key, groups[key]) for key in sorted(groups)]
+    return matrix if len({kind for kind, *_ in matrix}) > 1 else []
 
 
 def _marked(answer: ShownAnswer) -> str:

@@ -112,6 +112,28 @@ def test_a_green_report_has_no_table():
     assert page.root.xpath("//table | //ul") == []
 
 
+def test_requirements_of_both_kinds_are_a_matrix_with_the_worst_verdict_of_each():
+    def standing(entry, requirement):
+        return replace(entry, plan=replace(entry.plan, requirement=requirement))
+
+    fast = "Non-functional: answers come fast."
+    first, second, third = examples.passed(3)
+    entries = [
+        standing(first, fast),
+        standing(examples.regressed(identity="a.py::test_load"), fast),
+        standing(second, "answers are right."),
+        third,
+    ]
+    matrix = Page(markdown(examples.report(*entries))).tables[-1]
+    assert [[row[0], row[1], row[2].split()[-1]] for row in matrix[1:]] == [
+        ["business", "answers are right.", "passed"],
+        ["non-functional", "answers come fast.", "regressed"],
+    ]
+    assert matrix[2][3].startswith("test_load ")
+    of_one_kind = Page(markdown(examples.report(*entries[:2]))).tables
+    assert [table[0][0] for table in of_one_kind] == ["verdict"]
+
+
 def test_an_error_is_told_with_its_first_message():
     worse = Page(markdown(examples.broken())).tables[0]
     assert worse[1][0] == "⚠️ error"
