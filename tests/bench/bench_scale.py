@@ -1,0 +1,245 @@
+"""Draw on many, decide on one: what it gains, what a death costs, and how large a store may be.
+
+`python -m tests.bench.bench_scale [workers|kills|gates|large …]` prints figures of single parts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from harness.store import Store
+from tests.bench import project
+from tests.bench.process import Took, pytest_command, run
+from tests.bench.sampling import Figure
+from tests.bench.scale_runs import (
+    Phase,
+    cluster,
+    endpoint,
+    kill_workers,
+    new_database,
+    project_at,
+    run_all,
+    stored,
+    times_asked,
+)
+
+_LATENCY_S, _IN_FLIGHT, _OF_WORKER, _WINDOW_S = 0.2, 16, 640, 2.0
+_WORKERS = (1, 2, 4, 8)
+_KILLS, _KILLED_CASES, _KILLED_IN_FLIGHT, _SEED = 15, 1500, 8, 32
+_GATES, _GATE_CASES = 20, 200
+_ROWS = int(os.environ.get("SCALE_ROWS", 10_000_000))
+_PER_KEY = 5
+_FILLED = 2_000_000
+"""Rows of a transaction."""
+
+
+def scale(folder: Path) -> list[Figure]:
+    """Everything, on a PostgreSQL server that is started for it."""
+    return [figure for part in PARTS.values() for figure in part(folder)]
+
+
+def workers(folder: Path) -> list[Figure]:
+    """1, 2, 4 and 8 workers that draw shares, each with as many requests to make as the one alone."""
+    phases: dict[int, Phase] = {}
+    with cluster() as server, endpoint(_LATENCY_S) as loopback:
+        for number in _WORKERS:
+            place = project_at(folder / f"workers-{number}", loopback, _OF_WORKER * number, 1)
+            shares = [
+                ["--draw", f"{k}/{number}", "--concurrency", str(_IN_FLIGHT)]
+                if number > 1
+                else ["--draw", "--concurrency", str(_IN_FLIGHT)]
+                for k in range(1, number + 1)
+            ]
+            url = new_database(server)
+            phases[number] = run_all(loopback, place, url, shares)
+            if stored(url) != _OF_WORKER * number:
+                raise RuntimeError(f"{number} workers stored {stored(url)} samples")
+    rates = {number: phase.best_rate(_WINDOW_S) for number, phase in phases.items()}
+    most = _IN_FLIGHT / _LATENCY_S
+    figures = []
+    for number, phase in phases.items():
+        n = _OF_WORKER * number
+        beside = (
+            f"{rates[number]:.0f} of at most {most * number:.0f} requests/s; all {n:,} in {phase.wall_s:.0f} s with "
+            f"the start of pytest, {phase.cpu_s:.1f} s of CPU; load {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores"
+        )
+        gain = rates[number] / rates[1]
+        goal = f"≥ {0.9 * number:.1f}" if number > 1 else ""
+        figures.append(Figure(f"scale: speed-up by {number} workers", gain, "×", goal, gain >= 0.9 * number, beside))
+    few, many = phases[_WORKERS[0]], phases[_WORKERS[-1]]
+    extra = (_WORKERS[-1] - 1) * _OF_WORKER
+    begun = few.cpu_s
+    figures.append(
+        Figure(
+            "scale: CPU of a further worker, with its start",
+            (many.cpu_s - begun) / 7,
+            "s",
+            "",
+            True,
+            f"{extra:,} samples by 7 workers more",
+        )
+    )
+    return figures
+
+
+def kills(folder: Path) -> list[Figure]:
+    """Workers that are killed while they draw what no other does."""
+    with cluster() as server, endpoint(_LATENCY_S / 2) as loopback:
+        place, url = project_at(folder / "kills", loopback, _KILLED_CASES, 1), new_database(server)
+        arguments = ["--draw", "--concurrency", str(_KILLED_IN_FLIGHT)]
+        in_flight = kill_workers(loopback, place, url, _KILLS, arguments, _SEED)
+        run(pytest_command("--offline", "--store", url), place)
+        lost = _KILLED_CASES - stored(url)
+        twice = sum(times_asked(loopback).values()) - _KILLED_CASES
+    most = _KILLS * _KILLED_IN_FLIGHT
+    beside = f"{_KILLS} × kill -9 of one of 3 workers, seed {_SEED}"
+    return [
+        Figure("scale: samples lost when workers are killed", lost, f"of {_KILLED_CASES:,}", "0", lost == 0, beside),
+        Figure(
+            "scale: samples paid twice when workers are killed",
+            twice,
+            "samples",
+            f"≤ {most}",
+            twice <= most,
+            f"{_KILLED_IN_FLIGHT} requests of each worker in flight; {in_flight} of all three at these moments",
+        ),
+    ]
+
+
+def gates(folder: Path) -> list[Figure]:
+    """The same gate 20 times at once on one store."""
+    with cluster() as server, endpoint(_LATENCY_S) as loopback:
+        place, url = project_at(folder / "gates", loopback, _GATE_CASES, 3), new_database(server)
+        phase = run_all(loopback, place, url, [["--concurrency", "16"]] * _GATES)
+        paid, needed = loopback.stats["choices"], 3 * _GATE_CASES
+    beside = (
+        f"{paid:,} paid, {needed:,} needed; {phase.wall_s:.0f} s, {phase.cpu_s:.0f} s of CPU; load "
+        f"{os.getloadavg()[0]:.0f} on {os.cpu_count()} cores"
+    )
+    name = f"scale: samples that {_GATES} gates at once pay, against those needed"
+    return [Figure(name, paid / needed, "×", "1", paid == needed, beside)]
+
+
+def large(folder: Path) -> list[Figure]:
+    """A gate of the usual size in a store of very many samples, and how its replay grows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with cluster("maintenance_work_mem=1GB", "max_wal_size=8GB", "wal_level=minimal", "max_wal_senders=0") as server:
+        url = new_database(server)
+        place = project.one_evaluation(folder / "usual", 1000, _PER_KEY, project.SCRIPTED)
+        run(pytest_command("--draw", "--store", url), place)
+        small = run(pytest_command("--offline", "--store", url), place)
+        filled_s, before = _fill(url, _ROWS), time.monotonic()
+        first = run(pytest_command("--offline", "--store", url), place)
+        again = run(pytest_command("--offline", "--store", url), place)
+        disk = _disk(url)
+        more = project.one_evaluation(folder / "more", 20_000, _PER_KEY, project.SCRIPTED)
+        run(pytest_command("--draw", "--store", url), more)
+        replayed = run(pytest_command("--offline", "--store", url), more)
+        load = f"load {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores, {time.monotonic() - before:.0f} s of runs"
+    return _figures_of_large(small, first, again, replayed, disk, f"filled in {filled_s:.0f} s; {load}")
+
+
+def _figures_of_large(
+    small: Took, first: Took, again: Took, replayed: Took, disk: dict[str, float], said: str
+) -> list[Figure]:
+    n_more = _PER_KEY * 19_000
+    rate = n_more / max(1e-9, replayed.wall_s - again.wall_s)
+    worst = max(first.wall_s, again.wall_s)
+    peak = max(first.peak_mb, again.peak_mb)
+    beside = f"{again.wall_s:.1f} s at its second run, {small.wall_s:.1f} s in a store of 5,000; {said}"
+    sizes = ", ".join(f"{name} {size:.2f} GB" for name, size in disk.items())
+    name = f"a gate of 1,000 cases × {_PER_KEY} decides in a store of {_ROWS:,} samples"
+    per_sample = sum(disk.values()) * 1e9 / _ROWS
+    return [
+        Figure(f"scale: {name}", worst, "s", "≤ 60 s", worst <= 60, beside),
+        Figure(f"scale: {name}: peak memory", peak, "MB", "≤ 2,000 MB", peak <= 2000, f"{small.peak_mb:.0f} MB"),
+        Figure("scale: disk of a stored sample", per_sample, "bytes", "", True, sizes),
+        Figure(
+            "scale: replay by the deciding gate",
+            rate,
+            "samples/s",
+            "",
+            True,
+            f"100,000 samples in {replayed.wall_s:.1f} s, {replayed.cpu_s:.1f} s of CPU; wall, start taken off",
+        ),
+        Figure(
+            "scale: memory of a further replayed sample",
+            (replayed.peak_mb - again.peak_mb) * 1e3 / n_more,
+            "kB",
+            "",
+            True,
+            f"{replayed.peak_mb:.0f} MB for 100,000",
+        ),
+    ]
+
+
+def _fill(url: str, n_rows: int) -> float:
+    """Add rows of another version to the real tables, shaped as the gate's own are; the keys' indexes are made after.
+
+    Returns the seconds that it took.
+    """
+    import psycopg
+
+    began, n_keys = time.monotonic(), n_rows // _PER_KEY
+    key = "decode(md5(k::text), 'hex')"
+    with psycopg.connect(url, autocommit=True) as connection:
+        for table in ("samples", "requests"):
+            connection.execute(f"ALTER TABLE steelyard_{table} DROP CONSTRAINT steelyard_{table}_pkey")
+        request = connection.execute("SELECT request FROM steelyard_requests LIMIT 1").fetchone()
+        assert request is not None
+        for begin in range(0, n_keys, _FILLED // _PER_KEY):
+            end = min(begin + _FILLED // _PER_KEY, n_keys)
+            keys = f"generate_series({begin + 1}, {end}) k"
+            connection.execute(
+                "INSERT INTO steelyard_requests (key, fingerprint, generation, request) "
+                f"SELECT {key}, md5(mod(k, 100)::text) || md5(mod(k, 100)::text), 0, %s FROM {keys}",
+                request,
+            )
+            connection.execute(
+                "INSERT INTO steelyard_samples (key, sample_index, text, finish_reason, prompt_tokens, "
+                "completion_tokens, latency_s, created) "
+                f"SELECT {key}, i, convert_to('yes', 'UTF8'), convert_to('stop', 'UTF8'), 12, 1, 0.2, 1.7e9 "
+                f"FROM {keys}, generate_series(0, {_PER_KEY - 1}) i"
+            )
+        connection.execute("ALTER TABLE steelyard_requests ADD PRIMARY KEY (key)")
+        connection.execute("ALTER TABLE steelyard_samples ADD PRIMARY KEY (key, sample_index)")
+        connection.execute("VACUUM ANALYZE")
+    with Store.open(url, readonly=True) as store:
+        if store.info().samples < n_rows:
+            raise RuntimeError("the store is not filled")
+    return time.monotonic() - began
+
+
+def _disk(url: str) -> dict[str, float]:
+    """Gigabytes of the large tables and of their indexes."""
+    import psycopg
+
+    sizes = {}
+    with psycopg.connect(url) as connection:
+        for table in ("samples", "requests"):
+            for kind, function in (("", "pg_table_size"), (" index", "pg_indexes_size")):
+                row = connection.execute(f"SELECT {function}('steelyard_{table}')").fetchone()
+                assert row is not None
+                sizes[table + kind] = row[0] / 1e9
+    return sizes
+
+
+PARTS: dict[str, Callable[[Path], list[Figure]]] = {"workers": workers, "kills": kills, "gates": gates, "large": large}
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name in sys.argv[1:] or PARTS:
+            for figure in PARTS[name](Path(folder)):
+                print(json.dumps(asdict(figure), ensure_ascii=False), flush=True)
+
+
+if __name__ == "__main__":
+    main()

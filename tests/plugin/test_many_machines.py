@@ -1,0 +1,93 @@
+"""Several processes draw for one gate, on PostgreSQL, and some of them die."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from harness.store import Store
+from tests import warm
+from tests.loopback import Loopback, Options
+from tests.plugin.projects import Project
+from tests.store.postgres import Cluster, NewUrl, server_programs
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.service
+
+DRIVER = Path(__file__).parents[2] / "docs" / "examples" / "many-machines" / "ray_driver.py"
+CASES, IN_FLIGHT = 200, 8
+BODY = "return model.ask(case.prompt) == 'yes'"
+
+
+@pytest.fixture
+def server() -> Iterator[Loopback]:
+    """One whose answers take as long as it takes to see that they are waited for."""
+    loopback = Loopback(Options(default="yes", latency_s=0.2))
+    yield loopback
+    loopback.stop()
+
+
+def of_server(pytester: pytest.Pytester, server: Loopback, url: str) -> Project:
+    """A project of one evaluation, on a store at this address."""
+    project = Project(pytester)
+    project.versions = {"now": {"engine": "openai", **server.settings()}}
+    project.settings |= {"samples": 1, "store": url, "concurrency": IN_FLIGHT}
+    project.body(BODY, cases=CASES, threshold=0.5, design="fixed")
+    project.configure()
+    return project
+
+
+def start(project: Project, *arguments: str, environment: dict[str, str] | None = None) -> warm.Process:
+    """Start pytest in the project, beside others; what it writes is in a file of its number."""
+    own = f"runs/{len([*project.path.glob('runs/*')])}"
+    (project.path / "runs").mkdir(exist_ok=True)
+    command = ("-m", "pytest", "--basetemp", f"{own}.tmp", "--report-dir", f"{own}.report", *arguments)
+    with (project.path / f"{own}.log").open("wb") as log:
+        return warm.start(*command, cwd=project.path, env=environment, stdout=log, stderr=subprocess.STDOUT)
+
+
+def asked(server: Loopback) -> Counter[str]:
+    """How often each question came."""
+    return Counter(body["messages"][-1]["content"] for body in server.received)
+
+
+def stored(url: str) -> int:
+    with Store.open(url, readonly=True) as store:
+        return store.info().samples
+
+
+def holds_leases(url: str, process: warm.Process) -> bool:
+    """Tell whether a process draws."""
+    with psycopg.connect(url) as connection:
+        if connection.execute("SELECT to_regclass('steelyard_draw_leases')").fetchone() == (None,):
+            return False
+        query = "SELECT count(*) FROM steelyard_draw_leases WHERE holder LIKE %s"
+        return connection.execute(query, [f"% {process.pid} %"]).fetchone() != (0,)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_two_workers_and_a_gate_at_once_pay_once(
+    pytester: pytest.Pytester, server: Loopback, new_postgres_url: NewUrl, is_killed: bool
+) -> None:
+    url = new_postgres_url()
+    project = of_server(pytester, server, url)
+    victim, worker, gate = start(project, "--draw"), start(project, "--draw"), start(project)
+    if is_killed:
+        wait_until(lambda: holds_leases(url, victim))
+        victim.kill()
+    codes = [each.wait(120) for each in (victim, worker, gate)]
+    assert codes == [-9 if is_killed else 0, 0, 0]
+    assert stored(url) == len(asked(server)) == CASES
+    twice = asked(server).total() - CASES
+    assert twice <= (IN_FLIGHT if is_killed else 0)
+    (report,) = project.path.glob("runs/*.report/report.json")
+    assert [each["verdict"] for each in json.loads(report.read_text())["evaluations"]] == ["passed"]
