@@ -1,6 +1,6 @@
 """Draw on many, decide on one: what it gains, what a death costs, and how large a store may be.
 
-`python -m tests.bench.bench_scale [workers|kills|gates|large …]` prints figures of single parts.
+`python -m tests.bench.bench_scale [workers|kills|gates|large …]` measures single parts, and keeps the others' figures.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
-from harness.store import Store
 from tests.bench import project
 from tests.bench.process import Took, pytest_command, run
 from tests.bench.sampling import Figure
@@ -36,13 +34,16 @@ _KILLS, _KILLED_CASES, _KILLED_IN_FLIGHT, _SEED = 15, 1500, 8, 32
 _GATES, _GATE_CASES = 20, 200
 _ROWS = int(os.environ.get("SCALE_ROWS", 10_000_000))
 _PER_KEY = 5
+PAGE = Path(__file__).parents[2] / "reports" / "benchmarks" / "scale.md"
 _FILLED = 2_000_000
 """Rows of a transaction."""
 
 
 def scale(folder: Path) -> list[Figure]:
     """Everything, on a PostgreSQL server that is started for it."""
-    return [figure for part in PARTS.values() for figure in part(folder)]
+    figures = [figure for part in PARTS.values() for figure in part(folder)]
+    PAGE.write_text(page(figures), encoding="utf-8")
+    return figures
 
 
 def workers(folder: Path) -> list[Figure]:
@@ -72,20 +73,13 @@ def workers(folder: Path) -> list[Figure]:
         )
         gain = rates[number] / rates[1]
         goal = f"≥ {0.9 * number:.1f}" if number > 1 else ""
-        figures.append(Figure(f"scale: speed-up by {number} workers", gain, "×", goal, gain >= 0.9 * number, beside))
-    few, many = phases[_WORKERS[0]], phases[_WORKERS[-1]]
-    extra = (_WORKERS[-1] - 1) * _OF_WORKER
-    begun = few.cpu_s
-    figures.append(
-        Figure(
-            "scale: CPU of a further worker, with its start",
-            (many.cpu_s - begun) / 7,
-            "s",
-            "",
-            True,
-            f"{extra:,} samples by 7 workers more",
+        figures.append(
+            Figure(f"scale, workers: speed-up by {number} workers", gain, "×", goal, gain >= 0.9 * number, beside)
         )
-    )
+    n_further = (_WORKERS[-1] - _WORKERS[0]) * _OF_WORKER
+    cpu_ms = 1000 * (phases[_WORKERS[-1]].cpu_s - phases[_WORKERS[0]].cpu_s) / n_further
+    beside = f"{_OF_WORKER} a worker, its own start among them, but not Python's and the imports"
+    figures.append(Figure("scale, workers: CPU of a drawn sample", cpu_ms, "ms", "", True, beside))
     return figures
 
 
@@ -101,9 +95,9 @@ def kills(folder: Path) -> list[Figure]:
     most = _KILLS * _KILLED_IN_FLIGHT
     beside = f"{_KILLS} × kill -9 of one of 3 workers, seed {_SEED}"
     return [
-        Figure("scale: samples lost when workers are killed", lost, f"of {_KILLED_CASES:,}", "0", lost == 0, beside),
+        Figure("scale, kills: samples lost", lost, f"of {_KILLED_CASES:,}", "0", lost == 0, beside),
         Figure(
-            "scale: samples paid twice when workers are killed",
+            "scale, kills: samples paid twice",
             twice,
             "samples",
             f"≤ {most}",
@@ -123,14 +117,14 @@ def gates(folder: Path) -> list[Figure]:
         f"{paid:,} paid, {needed:,} needed; {phase.wall_s:.0f} s, {phase.cpu_s:.0f} s of CPU; load "
         f"{os.getloadavg()[0]:.0f} on {os.cpu_count()} cores"
     )
-    name = f"scale: samples that {_GATES} gates at once pay, against those needed"
+    name = f"scale, gates: samples that {_GATES} gates at once pay, against those needed"
     return [Figure(name, paid / needed, "×", "1", paid == needed, beside)]
 
 
 def large(folder: Path) -> list[Figure]:
     """A gate of the usual size in a store of very many samples, and how its replay grows."""
     folder.mkdir(parents=True, exist_ok=True)
-    with cluster("maintenance_work_mem=1GB", "max_wal_size=8GB", "wal_level=minimal", "max_wal_senders=0") as server:
+    with cluster("maintenance_work_mem=256MB", "max_wal_size=2GB", "wal_level=minimal", "max_wal_senders=0") as server:
         url = new_database(server)
         place = project.one_evaluation(folder / "usual", 1000, _PER_KEY, project.SCRIPTED)
         run(pytest_command("--draw", "--store", url), place)
@@ -158,11 +152,11 @@ def _figures_of_large(
     name = f"a gate of 1,000 cases × {_PER_KEY} decides in a store of {_ROWS:,} samples"
     per_sample = sum(disk.values()) * 1e9 / _ROWS
     return [
-        Figure(f"scale: {name}", worst, "s", "≤ 60 s", worst <= 60, beside),
-        Figure(f"scale: {name}: peak memory", peak, "MB", "≤ 2,000 MB", peak <= 2000, f"{small.peak_mb:.0f} MB"),
-        Figure("scale: disk of a stored sample", per_sample, "bytes", "", True, sizes),
+        Figure(f"scale, large: {name}", worst, "s", "≤ 60 s", worst <= 60, beside),
+        Figure(f"scale, large: {name}: peak memory", peak, "MB", "≤ 2,000 MB", peak <= 2000, f"{small.peak_mb:.0f} MB"),
+        Figure("scale, large: disk of a stored sample", per_sample, "bytes", "", True, sizes),
         Figure(
-            "scale: replay by the deciding gate",
+            "scale, large: replay by the deciding gate",
             rate,
             "samples/s",
             "",
@@ -170,7 +164,7 @@ def _figures_of_large(
             f"100,000 samples in {replayed.wall_s:.1f} s, {replayed.cpu_s:.1f} s of CPU; wall, start taken off",
         ),
         Figure(
-            "scale: memory of a further replayed sample",
+            "scale, large: memory of a further replayed sample",
             (replayed.peak_mb - again.peak_mb) * 1e3 / n_more,
             "kB",
             "",
@@ -211,9 +205,6 @@ def _fill(url: str, n_rows: int) -> float:
         connection.execute("ALTER TABLE steelyard_requests ADD PRIMARY KEY (key)")
         connection.execute("ALTER TABLE steelyard_samples ADD PRIMARY KEY (key, sample_index)")
         connection.execute("VACUUM ANALYZE")
-    with Store.open(url, readonly=True) as store:
-        if store.info().samples < n_rows:
-            raise RuntimeError("the store is not filled")
     return time.monotonic() - began
 
 
@@ -234,11 +225,69 @@ def _disk(url: str) -> dict[str, float]:
 PARTS: dict[str, Callable[[Path], list[Figure]]] = {"workers": workers, "kills": kills, "gates": gates, "large": large}
 
 
+def page(figures: list[Figure]) -> str:
+    """Every figure below the command that measures it, and what follows from them on paper."""
+    lines = ["# Draw on many machines", "", "Ratios are within one run; times are those of a machine with other work."]
+    for part in PARTS:
+        own = [each for each in figures if each.name.startswith(f"scale, {part}: ")]
+        if not own:
+            continue
+        lines += ["", f"`python -m tests.bench.bench_scale {part}`", "", "| what | measured | goal | beside it |"]
+        lines.append("|---|---|---|---|")
+        for each in own:
+            name, state = each.name.partition(": ")[2], "" if each.met else ", **missed**"
+            lines.append(f"| {name} | {each.value:,.3g} {each.unit} | {each.goal}{state} | {each.beside} |")
+    return "\n".join([*lines, "", *on_paper(figures), ""])
+
+
+def on_paper(figures: list[Figure]) -> list[str]:
+    """Lines about 10⁶ cases × 5 samples of one version, from what was measured and assumptions that are named."""
+    value = {each.name.partition(": ")[2]: each.value for each in figures}
+    n_samples, tokens_per_s, tokens, price = 5_000_000, 2_500, 200, 2.5
+    text_bytes = 4 * tokens
+    lines = [
+        "## 10⁶ cases × 5 samples of one version, on paper",
+        "",
+        f"Assumed: {tokens} tokens an answer, {tokens_per_s:,} output tokens/s and {price} USD an hour for each GPU. "
+        "A second version doubles all but the start.",
+        "",
+        "| GPUs | hours | USD | samples/s |",
+        "|---|---|---|---|",
+    ]
+    for number in (1, 8, 64):
+        hours = n_samples * tokens / tokens_per_s / number / 3600
+        lines.append(f"| {number} | {hours:,.1f} | {hours * number * price:,.0f} | {n_samples / hours / 3600:,.0f} |")
+    lines.append("")
+    if rate := value.get("replay by the deciding gate"):
+        lines.append(
+            f"- The gate replays {rate:,.0f} samples/s: {n_samples / rate / 60:.0f} minutes, whatever the GPUs."
+        )
+        memory_gb = value["memory of a further replayed sample"] * n_samples / 1e6
+        lines.append(f"- Its memory: {memory_gb:.1f} GB beside its start.")
+        disk_gb = (value["disk of a stored sample"] + text_bytes) * n_samples / 1e9
+        lines.append(f"- Disk: {disk_gb:.1f} GB, of which {text_bytes * n_samples / 1e9:.1f} GB are the answers.")
+    if cpu_s := value.get("CPU of a drawn sample"):
+        lines.append(
+            f"- Workers: {cpu_s:.2f} ms of CPU a sample, so that one core draws at most {1000 / cpu_s:,.0f} samples/s; "
+            f"PostgreSQL and the endpoint come beside it."
+        )
+    return lines
+
+
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        for name in sys.argv[1:] or PARTS:
-            for figure in PARTS[name](Path(folder)):
-                print(json.dumps(asdict(figure), ensure_ascii=False), flush=True)
+    from tests.bench.__main__ import REPORTS, summarise, write
+
+    kept = REPORTS / "scale.json"
+    for part in sys.argv[1:] or PARTS:
+        with tempfile.TemporaryDirectory() as folder:
+            measured = PARTS[part](Path(folder))
+        known = json.loads(kept.read_text())["figures"] if kept.exists() else []
+        others = [Figure(**each) for each in known if not each["name"].startswith(f"scale, {part}: ")]
+        figures = sorted([*others, *measured], key=lambda each: [*PARTS].index(each.name.split()[1].strip(":")))
+        write("scale", figures)
+        PAGE.write_text(page(figures), encoding="utf-8")
+        print(*measured, sep="\n", flush=True)
+    summarise()
 
 
 if __name__ == "__main__":

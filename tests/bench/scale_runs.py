@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import count
 from pathlib import Path
 
+import psutil
+
 from harness.store import Store
+from tests import warm
 from tests.bench import project
 from tests.bench.process import pytest_command
 from tests.loopback.server import Options
 from tests.loopback.thread import Loopback
 from tests.store.postgres import Cluster, server_programs
-from tests.waiting import wait_until
 
-ROOT = Path(__file__).parents[2]
 _STEP_S = 0.02
 _names = count()
 
@@ -33,7 +32,7 @@ class Phase:
 
     Attributes:
         wall_s: from the start of the first to the end of the last.
-        cpu_s: of all of them.
+        cpu_s: of all of them, which begin with everything imported.
         arrivals: (time, requests that had come) as the endpoint counted them.
     """
 
@@ -88,31 +87,31 @@ def project_at(folder: Path, loopback: Loopback, cases: int, samples: int) -> Pa
     return project.one_evaluation(folder, cases, samples, project.endpoint(loopback.base_url))
 
 
-def start(place: Path, url: str, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start a session of pytest on a store, with its own report folder."""
+def start(place: Path, url: str, *arguments: str) -> warm.Process:
+    """Start a session of pytest on a store, with its own report folder, in a process that has imported everything."""
     own = f"{next(_names)}"
     command = pytest_command("--store", url, "--report-dir", f"reports/{own}", *arguments)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
     with (place / f"{own}.log").open("wb") as log:
-        return subprocess.Popen(command, cwd=place, stdout=log, stderr=subprocess.STDOUT, env=environment)
+        return warm.start(*command[1:], cwd=place, stdout=log, stderr=subprocess.STDOUT)
 
 
 def run_all(loopback: Loopback, place: Path, url: str, sessions: Sequence[Sequence[str]]) -> Phase:
     """Start sessions at once and wait for all; each must end well."""
     phase, first = Phase(), loopback.stats["requests"]
     began = time.monotonic()
-    running = {(process := start(place, url, *each)).pid: process for each in sessions}
-    while running:
+    running = [start(place, url, *each) for each in sessions]
+    watched = {each.pid: psutil.Process(each.pid) for each in running}
+    used_s: dict[int, float] = {}
+    while any(each.poll() is None for each in running):
         phase.arrivals.append((time.monotonic(), loopback.stats["requests"] - first))
-        pid, status, usage = os.wait3(os.WNOHANG)
-        if not pid:
-            time.sleep(_STEP_S)
-            continue
-        running.pop(pid).returncode = code = os.waitstatus_to_exitcode(status)
-        if code:
-            raise RuntimeError(f"{place}: a session ended with {code}")
-        phase.cpu_s += usage.ru_utime + usage.ru_stime
-    phase.wall_s = time.monotonic() - began
+        for pid, process in watched.items():
+            with suppress(psutil.Error):
+                used = process.cpu_times()
+                used_s[pid] = used.user + used.system
+        time.sleep(_STEP_S)
+    if any(each.returncode for each in running):
+        raise RuntimeError(f"{place}: sessions ended with {[each.returncode for each in running]}")
+    phase.wall_s, phase.cpu_s = time.monotonic() - began, sum(used_s.values())
     return phase
 
 
@@ -136,7 +135,8 @@ def kill_workers(loopback: Loopback, place: Path, url: str, kills: int, argument
     try:
         for _ in range(kills):
             wanted = loopback.stats["requests"] + chosen.randint(20, 60)
-            wait_until(partial(_has_come, loopback, wanted))
+            while loopback.stats["requests"] < wanted and running[-1].poll() is None:
+                time.sleep(_STEP_S)
             in_flight += loopback.stats["in_flight"]
             victim = running.pop(0)
             victim.kill()
@@ -150,7 +150,3 @@ def kill_workers(loopback: Loopback, place: Path, url: str, kills: int, argument
             each.kill()
             each.wait()
     return in_flight
-
-
-def _has_come(loopback: Loopback, wanted: int) -> bool:
-    return loopback.stats["requests"] >= wanted

@@ -91,3 +91,23 @@ def test_two_workers_and_a_gate_at_once_pay_once(
     assert twice <= (IN_FLIGHT if is_killed else 0)
     (report,) = project.path.glob("runs/*.report/report.json")
     assert [each["verdict"] for each in json.loads(report.read_text())["evaluations"]] == ["passed"]
+
+
+@pytest.mark.nightly
+def test_a_database_that_goes_away_ends_a_worker_and_the_next_goes_on(
+    pytester: pytest.Pytester, server: Loopback
+) -> None:
+    programs = server_programs()
+    if programs is None:
+        pytest.skip("no PostgreSQL: apt-get install postgresql")
+    with Cluster(programs) as database:
+        project = of_server(pytester, server, database.url)
+        worker = start(project, "--draw")
+        wait_until(lambda: server.stats["choices"] >= 2 * IN_FLIGHT)
+        database.stop()
+        assert worker.wait(120) == 1
+        assert "Run again once it can: what is stored is kept." in (project.path / "runs" / "0.log").read_text()
+        database.start()
+        assert start(project, "--draw").wait(120) == 0
+        assert stored(database.url) == len(asked(server)) == CASES
+        assert asked(server).total() - CASES <= 2 * IN_FLIGHT
