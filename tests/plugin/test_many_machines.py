@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -35,11 +36,11 @@ def server() -> Iterator[Loopback]:
     loopback.stop()
 
 
-def of_server(pytester: pytest.Pytester, server: Loopback, url: str) -> Project:
+def of_server(pytester: pytest.Pytester, server: Loopback, url: str, in_flight: int = IN_FLIGHT) -> Project:
     """A project of one evaluation, on a store at this address."""
     project = Project(pytester)
     project.versions = {"now": {"engine": "openai", **server.settings()}}
-    project.settings |= {"samples": 1, "store": url, "concurrency": IN_FLIGHT}
+    project.settings |= {"samples": 1, "store": url, "concurrency": in_flight}
     project.body(BODY, cases=CASES, threshold=0.5, design="fixed")
     project.configure()
     return project
@@ -111,3 +112,42 @@ def test_a_database_that_goes_away_ends_a_worker_and_the_next_goes_on(
         assert start(project, "--draw").wait(120) == 0
         assert stored(database.url) == len(asked(server)) == CASES
         assert asked(server).total() - CASES <= 2 * IN_FLIGHT
+
+
+@pytest.fixture
+def ray_cluster() -> Iterator[tuple[Any, Any]]:
+    """A Ray cluster of two nodes on this machine, and its second node."""
+    from ray.cluster_utils import Cluster as RayCluster
+
+    cluster = RayCluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        yield cluster, cluster.add_node(num_cpus=1)
+    finally:
+        cluster.shutdown()
+
+
+@pytest.mark.nightly
+def test_a_gate_is_decided_though_a_node_of_the_ray_cluster_died(
+    pytester: pytest.Pytester, server: Loopback, new_postgres_url: NewUrl, ray_cluster: tuple[Any, Any]
+) -> None:
+    url, (cluster, node) = new_postgres_url(), ray_cluster
+    project = of_server(pytester, server, url, in_flight=2)
+    job = {"runtime_env": {"working_dir": str(project.path)}}  # as `ray job submit --working-dir .` hands it over
+    environment = {**os.environ, "RAY_ADDRESS": cluster.address, "RAY_JOB_CONFIG_JSON_ENV_VAR": json.dumps(job)}
+    command = [sys.executable, str(DRIVER), "test_it.py"]
+    with (project.path / "driver.log").open("wb") as log:
+        driver = subprocess.Popen(command, cwd=project.path, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        wait_until(lambda: driver.poll() is not None or server.stats["in_flight"] > 2)  # both nodes draw
+        cluster.remove_node(node, allow_graceful=False)
+        code = driver.wait(300)
+    finally:
+        driver.kill()
+        driver.wait()
+    written = (project.path / "driver.log").read_text()
+    assert code == 0, written
+    assert written.count(" is lost: ") == 1
+    assert written.count(" ended with 0") == 1
+    assert "GREEN: 1 passed" in written
+    assert stored(url) == len(asked(server)) == CASES
+    assert asked(server).total() - CASES <= 2
