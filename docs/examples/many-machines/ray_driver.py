@@ -7,17 +7,29 @@ The settings name a store that all nodes reach. A node may die: the others draw 
 
 from __future__ import annotations
 
+import ctypes
+import signal
+import subprocess
 import sys
+from functools import partial
 
-import pytest
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+PR_SET_PDEATHSIG = 1
 
-@ray.remote(max_retries=0, max_calls=1)
+
+def run_pytest(*arguments: str) -> int:
+    """Run pytest, which ends with this process; gives its exit code."""
+    end_with_parent = partial(ctypes.CDLL(None).prctl, PR_SET_PDEATHSIG, signal.SIGKILL)
+    command = [sys.executable, "-m", "pytest", *arguments]
+    return subprocess.run(command, preexec_fn=end_with_parent, check=False).returncode
+
+
+@ray.remote(max_retries=0)
 def draw(arguments: list[str]) -> int:
     """Draw until nothing is left; gives pytest's exit code."""
-    return int(pytest.main([*arguments, "--draw"]))
+    return run_pytest(*arguments, "--draw")
 
 
 def main(arguments: list[str]) -> int:
@@ -41,7 +53,7 @@ def main(arguments: list[str]) -> int:
     if n_ended == 0:
         print("No node drew to its end: nothing is decided.", file=sys.stderr)
         return 4
-    return int(pytest.main([*arguments, "--offline"]))
+    return run_pytest(*arguments, "--offline")
 
 
 if __name__ == "__main__":
