@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -147,7 +148,7 @@ class Sampler:
         # Draws go from one of these to the next; those that the store has, past all but the first two.
         self._futures: dict[tuple[bytes, int], list[asyncio.Future[Kept]]] = {}
         self._wanted: dict[bytes, tuple[PendingDraws, list[int]]] = {}  # in this tick of the loop
-        self._missing: list[PendingDraws] = []
+        self._missing: defaultdict[Engine, deque[PendingDraws]] = defaultdict(deque)
         self._elsewhere: list[PendingDraws] = []  # another run makes them
         self._arrived: list[NewSample] = []
         self._returned: list[tuple[bytes, int]] = []
@@ -249,7 +250,7 @@ class Sampler:
             if missing and source.engine is None:
                 self._break(key, missing, source.missing())
             elif missing:
-                self._missing.append(asked.of(tuple(missing)))
+                self._missing[source.engine].append(asked.of(tuple(missing)))
         if self._missing:
             self._begin_writing()
 
@@ -300,19 +301,25 @@ class Sampler:
     async def _write(self) -> None:
         """Store what has arrived, then give it to those who wait; what comes meanwhile is next."""
         try:
-            while self._arrived or self._missing or self._returned:
+            while True:
                 draws, self._arrived = self._arrived, []
                 if draws:
                     await self._keep(draws)
-                if self._missing or self._returned:
-                    await self._lease()
+                missing, returned, self._returned = self._next_missing(), self._returned, []
+                if missing or returned:
+                    await self._lease(missing, returned)
+                elif not self._arrived:
+                    return
         finally:
             self._writing = None
 
-    async def _lease(self) -> None:
+    def _next_missing(self) -> list[PendingDraws]:
+        """What there is room for: the rest may be drawn by other runs meanwhile."""
+        free = ((waiting, min(len(waiting), self.window.room(engine))) for engine, waiting in self._missing.items())
+        return [waiting.popleft() for waiting, room in free for _ in range(room)]
+
+    async def _lease(self, missing: Sequence[PendingDraws], returned: Sequence[tuple[bytes, int]]) -> None:
         """Send for what nobody else draws; the rest is looked up again."""
-        missing, self._missing = self._missing, []
-        returned, self._returned = self._returned, []
         draws = [(asked.key, index) for asked in missing for index in asked.indices]
         try:
             own = await self.writer.write(lambda: self._leases.take(draws, returned, LOCKED_S))

@@ -13,6 +13,9 @@ from harness.records import Request, Sample
 from harness.requests.pending import PendingDraws
 from harness.requests.spending import Spending
 
+_QUEUED_WINDOWS = 4
+"""What is queued is no other process's to draw; a store is asked less often the more it is."""
+
 
 @dataclass(slots=True, eq=False)
 class _Lane:
@@ -74,6 +77,11 @@ class Window:
     def troubles(self) -> list[str]:
         """The engines' words about requests that they send again now."""
         return [trouble for lane in self._lanes.values() if (trouble := lane.engine.trouble)]
+
+    def room(self, engine: Engine) -> int:
+        """How many more requests may be queued for an engine: none until less than a window of them is left."""
+        n_queued = len(self._lane(engine).queue)
+        return _QUEUED_WINDOWS * self._width - n_queued if n_queued < self._width else 0
 
     def add(self, asked: PendingDraws) -> None:
         """Queue a request; `pump` sends it. Once the window has stopped, it comes to nothing."""

@@ -95,3 +95,20 @@ def test_the_deadline_ends_the_waiting(store: Store) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     asyncio.run(work())
+
+
+def test_what_does_not_fit_in_the_window_is_left_to_others(store: Store) -> None:
+    async def work() -> None:
+        held, free = slow(), NotingEngine()
+        first, second = Sampler(store, window=2), Sampler(store, window=2)
+        tasks = [asyncio.create_task(draw(first, source(held), f"q{n}", 0)) for n in range(40)]
+        await until(lambda: first.window.in_flight)
+        tasks += [asyncio.create_task(draw(second, source(free), f"q{n}", 0)) for n in range(40)]
+        await until(lambda: second.model_calls == 32)  # all but the four windows of the first
+        held.answers.set()
+        await asyncio.gather(*tasks)
+        assert (first.model_calls, second.model_calls) == (8, 32)
+        await first.close()
+        await second.close()
+
+    asyncio.run(work())

@@ -129,8 +129,7 @@ class Run:
         self._level = self.settings.confidence_level
         self.closed = closed_ids(self.options.evaluations, self.settings)
         self._only_draws = self.options.share is not None
-        concurrency, level = self.settings.concurrency, 1 - self._level
-        self.feeder = Feeder(self._sources, self.judges, self.sampler, concurrency, level, is_shared=self._only_draws)
+        self.feeder = Feeder(self._sources, self.judges, self.sampler, self.settings.concurrency, 1 - self._level)
         self._blocks = BlockRoom(self.store, self.sampler, self._sources)
         self.collectors: dict[str, Collector] = {}  # by the id of the evaluation
         self._tasks: dict[str, asyncio.Task[None]] = {}

@@ -19,8 +19,6 @@ from harness.stages.inference.repeats import Repeats
 from harness.stages.lineage import OtherVersion
 
 _LIVE_BODIES_PER_REQUEST = 32
-_LIVE_BODIES_OF_WORKER = 2
-"""Fewer where others draw for the same gate: what waits for a request of this process is no other's to draw."""
 _LATE_S = 0.5
 """Bodies may take so long to end after the deadline. What they wait for from a model ends at the deadline."""
 _FEWEST_STEPS_AHEAD, _MOST_STEPS_AHEAD, _SHARE_AHEAD = 8, 32, 4
@@ -37,7 +35,6 @@ class Feeder:
         sampler: shared by all.
         concurrency: requests in flight.
         level: the error rate of the gate, of which each evaluation has what its look may spend.
-        is_shared: whether other processes draw for the same gate.
     """
 
     def __init__(
@@ -47,11 +44,9 @@ class Feeder:
         sampler: Sampler,
         concurrency: int,
         level: float,
-        *,
-        is_shared: bool = False,
     ) -> None:
         self._sources, self._judges, self._sampler, self._level = sources, judges, sampler, level
-        self._admission = Admission(concurrency * (_LIVE_BODIES_OF_WORKER if is_shared else _LIVE_BODIES_PER_REQUEST))
+        self._admission = Admission(concurrency * _LIVE_BODIES_PER_REQUEST)
         self._busy: dict[int, Admission] = {}
         self._concurrency = concurrency
         self._feedings: dict[_Feeding, None] = {}  # in the order in which they began
