@@ -247,8 +247,8 @@ def on_paper(figures: list[Figure]) -> list[str]:
         lines.append(f"- Disk: {disk_gb:.1f} GB, and {answers_gb:.1f} GB of answers.")
     if cpu_ms := value.get("CPU of a drawn sample"):
         lines.append(
-            f"- A worker takes {cpu_ms:.1f} ms of CPU a sample, its start spread over {_OF_WORKER}: a core draws at least "
-            f"{1000 / cpu_ms:,.0f} a second. PostgreSQL and what answers come beside it."
+            f"- A worker takes {cpu_ms:.1f} ms of CPU a sample, its start spread over {_OF_WORKER}: a core draws "
+            f"at least {1000 / cpu_ms:,.0f} a second. PostgreSQL and what answers come beside it."
         )
     return lines
 
