@@ -9,7 +9,6 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -24,36 +23,63 @@ def postgres_url() -> Iterator[str]:
     if given:
         yield given
         return
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
-    if not programs:
+    programs = server_programs()
+    if programs is None:
         pytest.skip("no PostgreSQL: set STEELYARD_TEST_POSTGRES, or apt-get install postgresql")
-    with ExitStack() as stack:
-        yield stack.enter_context(_Cluster(programs[-1].parent))
+    with Cluster(programs) as cluster:
+        yield cluster.url
 
 
-class _Cluster:
-    """A private cluster in a temporary folder, which is gone afterwards."""
+def server_programs() -> Path | None:
+    """The folder of the newest PostgreSQL of this machine's packages."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    return found[-1].parent if found else None
 
-    def __init__(self, programs: Path) -> None:
+
+class Cluster:
+    """A private cluster in a temporary folder, which is gone afterwards.
+
+    Attributes:
+        url: of its database `postgres`.
+    """
+
+    def __init__(self, programs: Path, *options: str) -> None:
         self._programs = programs
         self._folder = Path(tempfile.mkdtemp(prefix="steelyard-pg-", dir="/tmp"))
+        self._options = options
+        self._port = 0
         # PostgreSQL refuses to run as root.
         self._as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
         if self._as_user:
             shutil.chown(self._folder, "postgres")
 
-    def __enter__(self) -> str:
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"postgresql://steelyard@127.0.0.1:{self._port}/postgres"
+
+    def __enter__(self) -> Cluster:
         data = str(self._folder / "data")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+            self._port = free.getsockname()[1]
         self._call("initdb", "-D", data, "-U", "steelyard", "-A", "trust", "-N", "-E", "UTF8", "--locale=C")
-        options = f"-F -p {port} -k {self._folder} -c listen_addresses=127.0.0.1"
-        self._call("pg_ctl", "-D", data, "-l", str(self._folder / "log"), "-w", "-t", "60", "-o", options, "start")
-        return f"postgresql://steelyard@127.0.0.1:{port}/postgres"
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Listen, at the same port as before."""
+        more = "".join(f" -c {option}" for option in self._options)
+        options = f"-F -p {self._port} -k {self._folder} -c listen_addresses=127.0.0.1{more}"
+        log, data = str(self._folder / "log"), str(self._folder / "data")
+        self._call("pg_ctl", "-D", data, "-l", log, "-w", "-t", "60", "-o", options, "start")
+
+    def stop(self) -> None:
+        """End it as a crash would; `start` has what was committed."""
+        self._call("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "-w", "stop")
 
     def __exit__(self, *_: object) -> None:
-        self._call("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "-w", "stop")
+        self.stop()
         shutil.rmtree(self._folder)
 
     def _call(self, program: str, *arguments: str) -> None:
