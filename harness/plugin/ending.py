@@ -100,7 +100,7 @@ class ReportDelivery:
             terminal.write_line(f"ERROR: steelyard: {problem}", red=True)
 
 
-def drawn_lines(run: Run, arguments: Iterable[object]) -> list[str]:
+def drawn_lines(run: Run, arguments: Iterable[object], exit_code: int) -> list[str]:
     """Say what a session drew for a gate that another decides, and how that is decided."""
     from harness.reporting.shared.figures import plural
     from harness.store.location import shown_arguments
@@ -111,7 +111,9 @@ def drawn_lines(run: Run, arguments: Iterable[object]) -> list[str]:
     del given[at : at + 1 + is_apart]
     drew = f"drew {plural(run.sampler.model_calls, 'sample')}, {run.sampler.stored_samples:,} were stored"
     versions = ", ".join(f"{each.version.name} {each.version.fingerprint[:12]}" for each in run.asked)
-    then = f"When all that draw have ended: pytest {shlex.join([*given, '--offline'])}"
+    then = "What is missing is drawn when it is started again."
+    if exit_code == 0:
+        then = f"When all that draw have ended: pytest {shlex.join([*given, '--offline'])}"
     lines = [f"{drew}; nothing was decided ({versions}).", then]
     return [f"steelyard: {each}" for each in (*lines, *(f"drew no more: {limit}" for limit in sorted(stopped)))]
 

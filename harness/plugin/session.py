@@ -263,7 +263,7 @@ class GateSession:
                 return
             if self.only_draws:
                 driver.run.sampler.keep_failures()
-                self._drawn = drawn_lines(driver.run, self.config.invocation_params.args)
+                self._drawn = drawn_lines(driver.run, self.config.invocation_params.args, int(session.exitstatus))
                 driver.close()
                 return
             outcome.report = driver.report(int(session.exitstatus), n_unreached)

@@ -32,6 +32,13 @@ from harness.store.summaries import PruneSummary, StoreInfo, VersionInfo
 class Upkeep(StoreTables):
     """What a store holds, and pruning it."""
 
+    def unnamed(self) -> list[str]:
+        """The fingerprints of versions that were drawn, and that no run weighed."""
+        with self._database.read() as connection:
+            names = _names(connection)
+            begun = connection.scalars(select(generations.c.fingerprint).distinct().order_by(generations.c.fingerprint))
+            return [each for each in begun if each not in names]
+
     def info(self) -> StoreInfo:
         """Count what the store holds."""
         with self._database.read() as connection:
@@ -171,7 +178,7 @@ def _names(connection: Connection) -> defaultdict[str, set[str]]:
     names = defaultdict[str, set[str]](set)
     for spec in connection.scalars(select(runs.c.spec)):
         run = json.loads(spec)
-        for version in (run.get("candidate"), run.get("baseline"), *run.get("judges", ())):
+        for version in (run.get("candidate"), run.get("baseline"), run.get("anchor"), *run.get("judges", ())):
             is_version = isinstance(version, dict) and "name" in version and "fingerprint" in version
             if is_version and "recorded" not in version:
                 names[version["fingerprint"]].add(version["name"])

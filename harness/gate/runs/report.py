@@ -94,13 +94,16 @@ def _of_strangers(run: Run) -> list[str]:
     if not any(each.lacks_samples for each in run.collectors.values()):
         return []
     own = {each.version.fingerprint: each.version.name for each in run.asked}
-    others = [each for each in run.store.info().versions if not each.names and each.fingerprint not in own]
+    others = ", ".join(each[:12] for each in run.store.unnamed() if each not in own)
     asked = ", ".join(f"{name} is {fingerprint[:12]}" for fingerprint, name in own.items())
-    return [
-        f"The store has {each.samples:,} samples of a version that no gate had, {each.fingerprint[:12]}: where "
-        f"--draw drew them, settings, code or weights differ from those here ({asked})"
-        for each in others
-    ]
+    return (
+        [
+            f"The store has samples of a version that no gate had, {others}: where --draw drew them, settings, code or "
+            f"weights differ from those here ({asked})"
+        ]
+        if others
+        else []
+    )
 
 
 def _unstored(run: Run) -> list[str]:
