@@ -65,7 +65,10 @@ Template = Annotated[
 ]
 
 
-_OF_THE_PROJECT = {"anchor", "baseline", "candidate", "candidates", "margin", "samples"}
+_OF_THE_PROJECT = frozenset(
+    "about anchor baseline candidate candidates concurrency confidence_level deadline design inconclusive judge margin "
+    "max_cost max_requests max_samples mlflow sandbox samples store".split()
+)
 """Settings that end up in a version's table where they are added to the end of the file."""
 _NOT_GIVEN: Any = None
 """Of a parameter that may be left out, but can't be None."""

@@ -160,9 +160,10 @@ class TestStudents:
             versions["d"]
 
 
-def test_a_setting_of_the_project_in_a_versions_table_is_told_its_place(folder: Path) -> None:
-    with pytest.raises(SettingsError, match=r"'anchor' is a setting of the project: write it above the first \[table"):
-        load_version(folder, {**SCRIPTED, "anchor": "git:v1.0"}).version("v")
+@pytest.mark.parametrize(("key", "value"), [("anchor", "git:v1.0"), ("concurrency", 4)])
+def test_a_setting_of_the_project_in_a_versions_table_is_told_its_place(folder: Path, key: str, value: object) -> None:
+    with pytest.raises(SettingsError, match=rf"'{key}' is a setting of the project: write it above the first \[table"):
+        load_version(folder, {**SCRIPTED, key: value}).version("v")
 
 
 class TestPrompts:
