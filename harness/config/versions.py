@@ -65,10 +65,8 @@ Template = Annotated[
 ]
 
 
-_OF_THE_PROJECT = frozenset(
-    "about anchor baseline candidate candidates concurrency confidence_level deadline design inconclusive judge margin "
-    "max_cost max_requests max_samples mlflow sandbox samples store".split()
-)
+_OF_THE_PROJECT = {"anchor", "baseline", "candidate", "candidates", "concurrency", "confidence_level", "deadline"}
+_OF_THE_PROJECT |= {"design", "judge", "margin", "max_cost", "max_requests", "max_samples", "samples", "store"}
 """Settings that end up in a version's table where they are added to the end of the file."""
 _NOT_GIVEN: Any = None
 """Of a parameter that may be left out, but can't be None."""
