@@ -245,7 +245,7 @@ class _Opening:
             *anchor_notes(described, options.recordings.get("anchor"), store.gates()),
         ]
         missing = missing_notes(options, candidate.version.fingerprint, store)
-        of_suite = [*options.notes, *missing, *_candidate_notes(ledger, level * share_of(1), store)]
+        of_suite = [*options.notes, *missing, *_candidate_notes(ledger, level * share_of(1) / settings.best_of, store)]
         _store_run(store, run_id, created, described | files_note(candidate.version, settings.root), settings, options)
         red = {name: entry.look for name, entry in ledger.items()} if "baseline" in self._against else {}
         return Run(
