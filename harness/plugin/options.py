@@ -124,7 +124,9 @@ def share_of(config: pytest.Config) -> Share | None:
         return None
     number, slash, of = text.partition("/")
     if not (slash and number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
-        raise SettingsError(f"--draw {text}: write --draw 3/8, or --draw after the tests: pytest suites --draw")
+        raise SettingsError(
+            f"--draw {text}: write --draw K/N, with K from 1 to N, or --draw after the tests: pytest suites --draw"
+        )
     for name in ("offline", "fresh"):
         if config.getoption(name):
             raise SettingsError(f"--draw fills the store with what is missing: leave --{name} out.")

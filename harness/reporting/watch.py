@@ -27,7 +27,7 @@ def view(report: Mapping[str, Any]) -> Iterator[Block]:
         yield f"{figure(each['score'])} on {each['day']}", what
     if report["verdict"] == "changed":
         name = shlex.quote(printable(report["lowest"][0]["id"]))
-        yield "next", f"steelyard cases from FILE --id {name} >> evals/…/cases.jsonl"
+        yield "next", f"steelyard cases from FILE --id {name} >> evals/…/failures.jsonl"
     elif not report["samples"]:
         yield "next", "give each answer `id`, `time`, `prompt`, `output`: steelyard watch --help; see --since, too"
     elif report["verdict"] == "could not measure":

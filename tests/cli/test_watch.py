@@ -160,7 +160,7 @@ def test_what_can_t_be_watched_is_refused(place: Path, arguments: tuple[str, ...
 @pytest.mark.parametrize(
     ("verdict", "n_samples", "advice"),
     [
-        ("changed", 1, "steelyard cases from FILE --id 'a;rm b\\x1b[31m' >> evals/…/cases.jsonl"),
+        ("changed", 1, "steelyard cases from FILE --id 'a;rm b\\x1b[31m' >> evals/…/failures.jsonl"),
         ("could not measure", 0, "give each answer `id`, `time`, `prompt`, `output`: steelyard watch --help"),
         ("could not measure", 1, "watch an evaluation that asks what production was asked"),
     ],

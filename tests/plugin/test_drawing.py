@@ -110,8 +110,11 @@ def test_samples_of_other_settings_are_said_to_be_of_another_version(project: Pr
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--draw", "4/3"], "*--draw 4/3: write --draw 3/8*"),
-        (["--draw", "test_it.py"], "*--draw test_it.py: write --draw 3/8, or --draw after the tests*"),
+        (["--draw", "4/3"], "*--draw 4/3: write --draw K/N, with K from 1 to N*"),
+        (
+            ["--draw", "test_it.py"],
+            "*--draw test_it.py: write --draw K/N, with K from 1 to N, or --draw after the tests*",
+        ),
         (["--draw", "1/2", "--fresh"], "*leave --fresh out*"),
         (["--draw", "1/2", "--offline"], "*leave --offline out*"),
         (["--draw", "1/2", "--candidate", "now,next"], "*one candidate: start it for each*"),

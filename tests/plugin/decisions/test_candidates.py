@@ -55,8 +55,8 @@ def test_without_counting_the_report_says_how_many_there_were(gate: Project) -> 
         gate.run("--candidate", name)
         assert not any("candidate weighed" in note for note in gate.notes())
     gate.run("--candidate", "three")
-    third = "the third candidate weighed on these cases: of 3 tried blindly that are worse by the margin, any is green by"
-    assert any(f"{third} luck in up to 0.13" in note for note in gate.notes())
+    third = "the third candidate weighed on these cases: of 3 tried blindly"
+    assert any(third in note and "any is green by luck in up to 0.13" in note for note in gate.notes())
     gate.versions["fourth"] = {"base": "good", "system": "four"}
     gate.run("--candidate", "fourth", "--best-of", "4")
     assert any("any is green by luck in up to 0.04" in note for note in gate.notes())
