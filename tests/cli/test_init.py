@@ -156,6 +156,11 @@ def test_pytest_settings_of_ones_own_are_left(run: Run, folder: Path) -> None:
     assert "pytest.ini" not in files(folder)
 
 
+def test_a_command_that_is_long_is_broken_as_a_shell_reads_it(run: Run, folder: Path) -> None:
+    lines = [" ".join(line.split()) for line in run("init", *ENDPOINT).output.splitlines()]
+    assert lines[-2:] == ["pytest suites --candidate served-terse \\", "--baseline served one prompt or another"]
+
+
 def test_settings_of_ones_own_are_left(run: Run, folder: Path) -> None:
     (folder / "steelyard.toml").write_text('[models.mine]\nengine = "scripted"\ndefault = "yes"\n', encoding="utf-8")
     result = run("init")
