@@ -75,6 +75,9 @@ def test_another_look_is_begun_by_a_gate(project: Project) -> None:
     result = project.run("--draw")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*--draw begins no look*Start the gate itself*"])
+    project.settings["candidates"] = "counted"
+    result = project.run("--draw")
+    result.stderr.fnmatch_lines(["*--draw begins no look*for each candidate that is counted. Start the gate itself*"])
 
 
 def test_a_gate_that_goes_on_is_drawn_for_as_it_has_begun(project: Project) -> None:

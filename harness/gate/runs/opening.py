@@ -301,13 +301,14 @@ class _Opening:
         asked = [each for each in required if can_have(home, version.settings, each.bound_names)]
         if not asked:
             return {}
-        if any(each.plan.candidates != "noted" for each in asked):
+        if is_counted := any(each.plan.candidates != "noted" for each in asked):
             refuse_shared_luck((self._candidate, *self._against.values()), options.recordings)
         judges = {each.version.fingerprint: each for each in self._judges}
         drawn = {name: name for name in judges} | {"candidate": version.fingerprint}
         drawn |= {role: each.version.fingerprint for role, each in self._against.items()}
         asks_models = any(each.wants & {"model", "baseline", "judge", "load", "repeats"} for each in asked)
         draws = known_draws(store, self._candidate, self._against)
+        unable = _why_none_begins(options, asks_models=asks_models, is_counted=is_counted)
         family = Family(
             candidate=version.fingerprint,
             against=self._prints.get("baseline", ""),
@@ -319,7 +320,7 @@ class _Opening:
             draws=draws | {name: generations_of(store, each) for name, each in judges.items()},
             is_fresh=options.fresh,
             max_age_s=None if options.recordings else oldest(self._candidate, *self._against.values()),
-            begin=partial(_begin, store, drawn, unable=_why_none_begins(options, asks_models=asks_models)),
+            begin=partial(_begin, store, drawn, unable=unable),
             green_runs=lambda: green_runs(store.runs()),
         )
         if options.share is None:
@@ -377,17 +378,19 @@ def _candidate_notes(ledger: Mapping[str, Entry], level: float, store: Store) ->
     return filter(None, (turn_in_words(*each, level) for each in turns))
 
 
-def _why_none_begins(options: RunOptions, *, asks_models: bool) -> str:
+def _why_none_begins(options: RunOptions, *, asks_models: bool, is_counted: bool) -> str:
     """Say why a run can't draw anew what was looked at; "" where it can."""
     if not (options.share or (options.offline and asks_models)):
         return ""
     way, advice = "--offline draws nothing", "Run without --offline"
     if options.share:
         way, advice = "--draw begins no look", "Start the gate itself, on this store, and --draw beside it"
+    if is_counted:
+        return f"{way}, and all is drawn anew for each candidate that is counted. {advice}."
     return (
         f"{way}, and cases that were seen were changed, left out or pruned since, or their samples are older than "
-        "max_age, so that all would be drawn anew, as another look; or a candidate that is counted is new. "
-        f"{advice}, or run with the cases that were seen and a longer max_age."
+        f"max_age, so that all would be drawn anew, as another look. {advice}, or run with the cases that were seen "
+        "and a longer max_age."
     )
 
 
