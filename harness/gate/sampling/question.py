@@ -139,7 +139,9 @@ def changes(before: Asked | None, now: Asked) -> list[str]:
     if before is None:
         return ["another rule of the gate"]
     changed = {name: (before.words.get(name), now.words.get(name)) for name in (before.words | now.words)}
-    both = [(role, before.others[role], now.others[role]) for role in before.others.keys() & now.others.keys()]
+    both = [
+        (role, before.others[role], now.others[role]) for role in AGAINST if role in before.others.keys() & now.others
+    ]
     changed |= {f"recording of the {role}": (one.recording, other.recording) for role, one, other in both}
     why = [
         f"{name} {' → '.join('none' if each in (None, '') else str(each) for each in (old, new))}"
