@@ -63,6 +63,8 @@ system = "Answer in one word."
 """
 
 _APPLICATION = """\
+# anchor = "git:v1.0"  # a tag of your last good release: small losses can't add up below it
+
 [models.{name}]
 engine = "{engine}"
 {key} = {call}
