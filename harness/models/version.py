@@ -200,7 +200,8 @@ def load_version(settings: VersionSettings, root: Path, *, offline: bool = False
         return Version(settings.name, settings, settings.artifact.digest[:_DIGITS])
     if settings.unbuilt:
         steps = [(each.kind, str(each.settings), each.artifact and each.artifact.digest) for each in settings.steps]
-        return Version(settings.name, settings, _digest({"unbuilt": steps, **_identity(settings)}))
+        of_engine = settings.engine, settings.engine_options
+        return Version(settings.name, settings, _digest({"unbuilt": steps, "of": of_engine, **_identity(settings)}))
     made_of = engine_spec(settings.engine).identity_of(settings, root)
     enriched = settings.retrieval is not None or settings.context is not None
     enrichment = Enrichment(settings, root) if enriched else None

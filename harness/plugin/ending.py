@@ -112,7 +112,7 @@ def drawn_lines(run: Run, arguments: Iterable[object], exit_code: int) -> list[s
     drew = f"drew {plural(run.sampler.model_calls, 'sample')}, {run.sampler.stored_samples:,} were stored"
     versions = ", ".join(f"{each.version.name} {each.version.fingerprint[:12]}" for each in run.asked)
     then = "What is missing is drawn when it is started again."
-    if exit_code == 0:
+    if exit_code == 0 and not stopped:
         then = f"When all that draw have ended: pytest {shlex.join([*given, '--offline'])}"
     lines = [f"{drew}; nothing was decided ({versions}).", then]
     return [f"steelyard: {each}" for each in (*lines, *(f"drew no more: {limit}" for limit in sorted(stopped)))]

@@ -150,7 +150,9 @@ class GateSession:
             skip_item(lacking)
         if self.only_draws:
             if troubles := run.collectors[own].troubles:
-                pytest.fail("\n".join(troubles), pytrace=False)
+                from harness.gate.evaluations.sealing import WITH_THE_KEY
+
+                pytest.fail(WITH_THE_KEY if own in run.closed else "\n".join(troubles), pytrace=False)
             return
         conclude(item, run, run.verdicts(own), self.collection.settings.inconclusive)
 

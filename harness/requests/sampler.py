@@ -314,9 +314,10 @@ class Sampler:
             self._writing = None
 
     def _next_missing(self) -> list[PendingDraws]:
-        """What there is room for: the rest may be drawn by other runs meanwhile."""
-        free = ((waiting, min(len(waiting), self.window.room(engine))) for engine, waiting in self._missing.items())
-        return [waiting.popleft() for waiting, room in free for _ in range(room)]
+        """What there is room for: the rest may be drawn by other runs meanwhile; once nothing more is drawn, all."""
+        is_over, every = self.is_halted or self.spending.is_over, self._missing.items()
+        free = ((waiting, len(waiting) if is_over else self.window.room(engine)) for engine, waiting in every)
+        return [waiting.popleft() for waiting, room in free for _ in range(min(len(waiting), room))]
 
     async def _lease(self, missing: Sequence[PendingDraws], returned: Sequence[tuple[bytes, int]]) -> None:
         """Send for what nobody else draws; the rest is looked up again."""

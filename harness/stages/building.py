@@ -102,6 +102,8 @@ def built(
     version = cast("VersionSettings", _resolved(settings, name, build, before))
     if offline and version.artifact is not None and not version.artifact.is_here:
         raise error  # a corpus whose content is known, and nobody can look into it
+    if version.unbuilt and not partly:
+        raise SettingsError(version.unbuilt)
     return version
 
 

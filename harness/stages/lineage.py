@@ -111,8 +111,8 @@ class Lineages:
     def _make(self, fixture: StageFixture, version: Version) -> Any:
         if fixture.of_model and not answers(version.settings):
             raise AnswersNothingError(version.name)
-        made = {"", *(each.kind for each in version.settings.steps if each.artifact is not None)}
-        if version.settings.unbuilt and fixture.step not in made:
+        last = {each.kind: each.artifact for each in version.settings.steps}
+        if version.settings.unbuilt and fixture.step != "" and last.get(fixture.step or "") is None:
             raise SettingsError(version.settings.unbuilt)
         tell = partial(self._phases.__setitem__, version.name)
         context = replace(self._contexts[version.name], progress=tell)

@@ -18,6 +18,7 @@ from harness.store.samples import StoreTables
 from harness.store.schema import (
     failures,
     generations,
+    looks,
     metadata,
     requests,
     runs,
@@ -104,7 +105,7 @@ class Upkeep(StoreTables):
         is_timed = as_of is not None or older_than_s is not None  # else a clock that is ahead would keep its samples
         doomed, of_version = _conditions(before if is_timed else None, fingerprints)
         with self._database.write() as connection:
-            self._database.lock(connection, generations, requests, samples)
+            self._database.lock(connection, looks, generations, requests, samples)  # in the order of a gate
             size = self._size_bytes(connection)
             losing = _losing(connection, doomed)
             n_samples = connection.execute(delete(samples).where(*doomed)).rowcount

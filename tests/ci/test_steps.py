@@ -141,7 +141,7 @@ def test_what_the_inputs_say_is_never_run(demo: Path, github: Forge, gitlab: For
 def test_a_folder_of_its_own_and_a_place_for_the_reports(demo: Path, github: Forge) -> None:
     inner = demo / "gate here"
     inner.mkdir()
-    for name in ("evals", "suites", "pyproject.toml", "conftest.py"):
+    for name in ("evals", "suites", "steelyard.toml", "pytest.ini", "conftest.py"):
         shutil.move(demo / name, inner / name)
     more = {"working-directory": "gate here", "report-directory": "out/of sight", "name": "nightly"}
     ended = on_github(demo, github, "suites", **more)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.store import Store
 from tests.libraries import needed
 from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
@@ -68,6 +69,9 @@ def test_the_stages_before_and_beside_a_training_that_diverges_are_decided(
     assert "release could not be built. [models.release] adapter: Training diverged" in reason
     assert "Kept: distilled of student, retrieval of release." in reason
     assert project.evaluation("test_adapter")["reason"].count("could not be built") == 1
+    with Store.open(str(project.store), readonly=True) as store:
+        looks = store.looks.of_candidate(project.report()["candidate"]["fingerprint"])
+    assert {"test_corpus", "test_answers"} & {row.evaluation_id[12:] for row in looks if row.number} == {"test_corpus"}
 
     project.versions["release"]["adapter"] = {**adapter, "learning_rate": 1e-4}
     assert project.run(*asked, "-k", "adapter").ret == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.config.environment import SEAL_KEY, seal_of
 from harness.store import Store
 from tests.plugin.projects import Project
 
@@ -97,6 +98,18 @@ def test_draws_that_fail_end_it_with_1(project: Project) -> None:
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*ZeroDivisionError*", "*drew 24 samples*", "*drawn when it is started again.*"])
     assert contents(project)[0] == 24
+
+
+def test_what_went_wrong_in_a_sealed_evaluation_is_not_shown(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.settings["seal"] = seal_of("open", "salt")
+    failing = BODY + ' or 1 / (case.id != "c3")'
+    project.body(failing, cases=30, sealed=True)
+    for options in ((), ("--draw",)):
+        result = project.run(*options)
+        monkeypatch.setenv(SEAL_KEY, "open")  # with which what only draws leaves no note
+        assert result.ret == 1
+        result.stdout.fnmatch_lines(["*sealed: what went wrong can be seen with the key*"])
+        result.stdout.no_fnmatch_line("*ZeroDivisionError*")
 
 
 def test_samples_of_other_settings_are_said_to_be_of_another_version(project: Project) -> None:

@@ -12,6 +12,7 @@ import datatrove  # noqa: F401
 import pytest
 
 from harness.config import Settings, VersionSettings
+from harness.config.artifacts import Builds, knowing
 from harness.errors import SettingsError, UsageError
 from harness.models.version import is_built, load_version
 from harness.stages.build_state import NOTE, BuildState
@@ -42,6 +43,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 def test_a_model_needs_no_building(settings: Settings) -> None:
     assert not needs_building(settings.version("model"))
     assert built(settings, "model", offline=True) == settings.version("model") == version_named(settings, "model")
+
+
+def test_what_could_be_built_of_a_version_is_for_nobody_who_would_build_on_it(settings: Settings) -> None:
+    with knowing(Builds()) as known:
+        known.resolved[settings.root, "model"] = replace(settings.version("model"), unbuilt="Training diverged.")
+        assert built(settings, "model", partly=True).unbuilt
+        with pytest.raises(SettingsError, match=r"Training diverged\."):
+            built(settings, "model")
 
 
 @pytest.mark.service

@@ -1,5 +1,7 @@
 """What a store holds is counted, and what nobody needs is removed."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -134,3 +136,18 @@ def test_a_store_of_any_number_of_versions_is_pruned(store: Store) -> None:
     """As an application has one for each commit."""
     store.add([draw("a", fingerprint=f"f{number}") for number in range(1_500)])
     assert store.prunable(older_than_s=-1).samples == 1_500
+
+
+def test_a_prune_waits_for_a_gate_that_begins_draws_and_locks_it_not_out(url: str) -> None:
+    with Store.open(url) as gate, Store.open(url) as other, ThreadPoolExecutor(1) as pool:
+        gate.add([draw("q", fingerprint="c")])
+        pruning = []
+
+        def settle(_: Sequence[LookRow]) -> list[LookRow]:
+            pruning.append(pool.submit(other.prune, fingerprints={"c"}))
+            wait(pruning, timeout=0.3)  # by when it has the locks that it can have
+            gate.generations("c", fresh=True)
+            return []
+
+        gate.looks.settle("c", settle)
+        assert pruning[0].result().samples == 1

@@ -12,6 +12,7 @@ from harness.records import Kind, Report, Verdict
 
 SEALED = "sealed"
 """The note of a run on what it sealed."""
+WITH_THE_KEY = f"sealed: what went wrong can be seen with the key ({SEAL_KEY})"
 
 
 def sealed_ids(evaluations: Iterable[Evaluation]) -> list[str]:
@@ -50,7 +51,7 @@ def report_without_sealed(report: Report, closed: Collection[str]) -> Report:
 
 def _alone(verdict: Verdict) -> Verdict:
     """A verdict and its plan: no cases, scores or answers, nor what was made of them."""
-    text = f"sealed: {'what went wrong' if verdict.errors else 'its figures'} can be seen with the key ({SEAL_KEY})"
+    text = WITH_THE_KEY if verdict.errors else f"sealed: its figures can be seen with the key ({SEAL_KEY})"
     return Verdict(
         **verdict.fields_of(Kind),
         id=verdict.id,

@@ -299,6 +299,8 @@ class _Opening:
         whole = (each for each in options.evaluations if each.cases and not each.is_part)
         required = (each for each in whole if each.plan.threshold is not None or "baseline" in self._sides)
         asked = [each for each in required if can_have(home, version.settings, each.bound_names)]
+        if version.settings.unbuilt:  # what can't be asked is no look
+            asked = [each for each in asked if not each.needs_version]
         if not asked:
             return {}
         if is_counted := any(each.plan.candidates != "noted" for each in asked):

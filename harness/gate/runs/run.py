@@ -18,7 +18,7 @@ from harness.gate.baselines.pairing import Against, Pairing, why_unanchored
 from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import most_telling
-from harness.gate.evaluations.sealing import closed_ids, without_sealed
+from harness.gate.evaluations.sealing import closed_ids, sealed_ids, without_sealed
 from harness.gate.history.answers import AnswerSource, with_answers
 from harness.gate.people.verdicts import review_verdicts, with_address
 from harness.gate.runs.notes import version_reference
@@ -123,8 +123,10 @@ class Run:
         self._recordings = self.options.recordings
         self._sources: dict[Role, SampleSource] = {"candidate": self.candidate, **self.against}
         self._level = self.settings.confidence_level
-        self.closed = closed_ids(self.options.evaluations, self.settings)
         self._only_draws = self.options.share is not None
+        self.closed = closed_ids(self.options.evaluations, self.settings)
+        if self._only_draws:  # which is no run that notes that the key was used
+            self.closed = frozenset(sealed_ids(self.options.evaluations))
         self.feeder = Feeder(self._sources, self.judges, self.sampler, self.settings.concurrency, 1 - self._level)
         self._blocks = BlockRoom(self.store, self.sampler, self._sources)
         self.collectors: dict[str, Collector] = {}  # by the id of the evaluation

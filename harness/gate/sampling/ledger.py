@@ -340,12 +340,12 @@ class _Entering:
             return wanted.draws, False
         seen: set[tuple[str, int]] = set()
         known = [(row.against, asked) for row, asked in self._asked if asked is not None]
-        for _, asked in known:
+        for against, asked in known:
             shared = [role for role in AGAINST if shares(asked, wanted, role)]
             for one, now in ((asked.of(role), wanted.of(role)) for role in shared):
                 seen |= one.drawn() if left_out(one, now) else set()
             if not shared and left_out(asked, wanted):
-                seen |= asked.drawn(of_candidate=True)
+                seen |= asked.drawn(of_candidate=against != self._family.against)
         cases = set(wanted.cases)
         own = [asked for against, asked in known if against == self._family.against]
         own = [each if shares(each, wanted, "anchor") else each.of("baseline") for each in own]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import pydantic
 
@@ -49,11 +49,11 @@ class Asked:
             draws of its own), of judges by fingerprint.
         cases: a digest of each case, in the order drawn.
         stakes: what its bets are tuned to. Another margin or threshold is no other question: all bounds hold at once.
+        others: what the candidate is weighed against.
         seed: of the order.
         largest_cluster: the most cases that were one bet by their sum.
         n_cases: with how many it was first asked.
         may_grow: whether new cases can be bet on like the old ones: about cases like these, as long as it may stop.
-        others: what the candidate is weighed against.
         turn: the place of its candidate among those that are counted on the same cases.
     """
 
@@ -61,11 +61,11 @@ class Asked:
     draws: dict[str, Draws]
     cases: tuple[str, ...]
     stakes: Stakes
+    others: dict[Role, Other]
     seed: int = 0
     largest_cluster: int = 1
     n_cases: int = 0
     may_grow: bool = False
-    others: dict[Role, Other] = field(default_factory=dict)
     turn: Turn = NOT_COUNTED
 
     @property
@@ -139,7 +139,9 @@ def changes(before: Asked | None, now: Asked) -> list[str]:
     if before is None:
         return ["another rule of the gate"]
     changed = {name: (before.words.get(name), now.words.get(name)) for name in (before.words | now.words)}
-    both = [(role, before.others[role], now.others[role]) for role in before.others.keys() & now.others.keys()]
+    both = [
+        (role, before.others[role], now.others[role]) for role in AGAINST if role in before.others.keys() & now.others
+    ]
     changed |= {f"recording of the {role}": (one.recording, other.recording) for role, one, other in both}
     why = [
         f"{name} {' → '.join('none' if each in (None, '') else str(each) for each in (old, new))}"

@@ -167,7 +167,7 @@ def watch_samples(scored: Sequence[ScoredSample], level: float, days: float) -> 
     alarms = [each for each in metrics.values() if each["alarm"]]
     last_days = sorted({each.day for each in scored})[-_LATELY:]
     lately = [each for each in scored if each.day in last_days]
-    is_open = not any(each.scores for each in scored) or any(2 * _n_lost(own) > len(own) for own in (scored, lately))
+    is_open = not any(each.scores for each in scored) or any(2 * _n_lost(own) >= len(own) for own in (scored, lately))
     verdict, code = ("changed", 1) if alarms else ("could not measure", 8) if is_open else ("unchanged", 0)
     began = min((each["began"] for each in alarms), default="")
     since = [(min(each.scores.values()), each.time, each) for each in scored if each.scores and each.day >= began]

@@ -157,6 +157,8 @@ class Endpoint(Engine):
                     return await self._attempt(replica, path, body, read)
                 except UnusableError as error:
                     failure = _light(error)
+                    if failure.fault == "limited" and self._replicas.note_limit(replica, failure.retry_after_s):
+                        failure.retry_after_s = 0.0
                 attempts += 1
                 self._repeating[id(body)] = failure.brief
                 asked_s, delay_s = failure.retry_after_s, self._policy.delay_s(attempts, self._generator)

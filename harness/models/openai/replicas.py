@@ -21,6 +21,7 @@ class Replica:
     Attributes:
         description: what it says of its model; None where it is to be asked, which one without others never is.
         out_until_s: by the clock; 0 for one that has answered since.
+        limited_until_s: until when it asked not to be asked.
     """
 
     address: str
@@ -31,6 +32,7 @@ class Replica:
     failures: int = 0
     answered_s: float = 0.0
     out_until_s: float = 0.0
+    limited_until_s: float = 0.0
 
     def describe(self, listed: Mapping[str, Any], model: str) -> None:
         """Note what it lists at /models of this model, or of the only one."""
@@ -53,7 +55,7 @@ class Replicas:
         """
         free_s = self._clock.seconds()
         trusted = [each for each in self.every if each.out_until_s <= (0 if each.outstanding else free_s)]
-        others = [each for each in trusted if each is not failed]
+        others = [each for each in trusted if each is not failed and each.limited_until_s <= free_s]
         return min(others or trusted or self.every, key=lambda each: (each.outstanding, each.sent))
 
     @property
@@ -69,6 +71,12 @@ class Replicas:
         if fault in ("refused", "loading") or replica.answered_s == 0 or replica.failures >= _REPEATED:
             replica.out_until_s = self._clock.seconds() + _LEFT_OUT_S
             replica.description = None if len(self.every) > 1 else {}
+
+    def note_limit(self, replica: Replica, asked_s: float) -> bool:
+        """Ask one that wants a pause nothing until then; True where another may be asked meanwhile."""
+        now_s = self._clock.seconds()
+        replica.limited_until_s = now_s + asked_s
+        return any(max(each.out_until_s, each.limited_until_s) <= now_s for each in self.every if each is not replica)
 
     def note_timeout(self, replica: Replica, since_s: float) -> bool:
         """True where it was not a slow request but a silent replica: it repeatedly answered none, and others may."""

@@ -94,7 +94,7 @@ def test_what_is_stored_is_not_measured_again_and_half_a_pair_is_nothing(tmp_pat
         return [*found, await measured(PLAN, generation=1), await measured(PLAN, begun, generation=2)]
 
     draws = {"candidate": (0,), "baseline": (0,)}
-    begun = Entry(Look(), Asked({}, draws, (), Stakes(None, 0.1, 5)))
+    begun = Entry(Look(), Asked({}, draws, (), Stakes(None, 0.1, 5), {}))
     assert asyncio.run(all_of_them()) == [10, 0, 10, 2, 10, 0]
     with pytest.raises(MissingSampleError, match="pair 1 of 5 blocks is not stored"):
         asyncio.run(measured(replace(PLAN, seed=6), engine=None))

@@ -495,6 +495,14 @@ def judged(**changes: object) -> Evaluation:
     return replace(evaluation(**changes), wants=frozenset({"judge"}))  # type: ignore[arg-type]
 
 
+def test_thresholds_alone_that_lost_cases_are_judged_anew():
+    store, anew = Memory(), {"candidate": (1,), "j": (1,)}
+    alone = replace(JUDGED, against="", draws={"candidate": (0,), "j": (0,)}, begin=lambda: anew)
+    look(store, judged(threshold=0.9), alone)
+    entry = look(store, judged(n_cases=35, threshold=0.9), alone)
+    assert entry.question.draws == anew
+
+
 @pytest.fixture
 def stored(tmp_path: Path) -> Iterator[Store]:
     """A store with an answer of the candidate, the baseline and the judge, and a look at what was judged."""

@@ -106,6 +106,13 @@ class TestDead:
             assert answers(engine_of(broken, sound), questions(20), 1) == [f"Q{number}" for number in range(20)]
             assert shares(broken, sound) == [1, 20]
 
+    def test_one_that_asks_for_a_pause_has_it_and_holds_no_other(self, loopback: Start) -> None:
+        clock, limit = MovedClock(), Fault("429", rate=1, retry_after="3600")
+        sound, limited = loopback(echo=True), loopback(faults=(limit,))
+        asked = answers(engine_of(limited, sound, clock=clock), questions(20), 1)
+        assert asked == [f"Q{number}" for number in range(20)]
+        assert (shares(limited, sound), max(clock.waits) < 1) == ([1, 20], True)
+
     def test_one_that_dies_is_left_out_and_its_requests_are_answered_by_another(self, loopback: Start) -> None:
         dying, sound = loopback(echo=True, faults=(Fault("hang", after=5),)), loopback(echo=True)
         clock = MovedClock()
