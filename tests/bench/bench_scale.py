@@ -28,7 +28,8 @@ from tests.bench.scale_runs import (
     times_asked,
 )
 
-_LATENCY_S, _IN_FLIGHT, _OF_WORKER, _WINDOW_S = 0.2, 16, 320, 2.0
+_LATENCY_S, _IN_FLIGHT, _OF_WORKER, _WINDOW_S = 0.2, 4, 160, 2.0
+"""Of 16 in flight eight workers would ask for 640 answers/s, more than two cores have."""
 _WORKERS = (1, 2, 4, 8)
 _KILLS, _KILLED_CASES, _KILLED_IN_FLIGHT, _SEED = 15, 1500, 8, 32
 _GATES, _GATE_CASES = 20, 200
