@@ -226,8 +226,8 @@ def test_there_are_no_more_words_than_the_project_allows_itself() -> None:
             yield from leaves(command.get_command(context, name))
 
     commands = list(leaves(main))
-    assert len(commands) <= 42
-    assert sum(isinstance(each, click.Option) for command in commands for each in command.params) <= 155
+    assert len(commands) <= 41
+    assert sum(isinstance(each, click.Option) for command in commands for each in command.params) <= 146
     assert len(KEYWORDS) <= 19
     assert len(_OPTIONS) <= 18
     assert (
