@@ -4,7 +4,8 @@ import pytest
 
 from harness import checks
 
-BLOCKS = {"blocks": 10, "seconds": 2, "concurrency": 2, "prompt_tokens": 64, "output_tokens": 16}
+# On a virtual machine the host takes time now and then (`steal`), from both releases alike.
+BLOCKS = {"blocks": 10, "seconds": 2, "concurrency": 2, "prompt_tokens": 64, "output_tokens": 16, "accept": ["steal"]}
 
 
 @pytest.mark.evaluation(
