@@ -251,7 +251,7 @@ class Sampler:
                 self._break(key, missing, source.missing())
             elif missing:
                 self._missing[asked.engine].append(asked.of(tuple(missing)))
-        if self._missing:
+        if any(self._missing.values()):
             self._begin_writing()
 
     def _give_stored(self, asked: PendingDraws, stored: Mapping[int, Kept]) -> None:

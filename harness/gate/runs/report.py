@@ -95,15 +95,13 @@ def _of_strangers(run: Run) -> list[str]:
         return []
     own = {each.version.fingerprint: each.version.name for each in run.asked}
     others = ", ".join(each[:12] for each in run.store.unnamed() if each not in own)
+    if not others:
+        return []
     asked = ", ".join(f"{name} is {fingerprint[:12]}" for fingerprint, name in own.items())
-    return (
-        [
-            f"The store has samples of a version that no gate had, {others}: where --draw drew them, settings, code or "
-            f"weights differ from those here ({asked})"
-        ]
-        if others
-        else []
-    )
+    return [
+        f"The store has samples of a version that no gate had, {others}: where --draw drew them, settings, code or "
+        f"weights differ from those here ({asked})"
+    ]
 
 
 def _unstored(run: Run) -> list[str]:
